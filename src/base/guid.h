@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* GUIDs: comparing, printing, and a table of things found by GUID in constant time. */
+#pragma once
+
+#include "base/base.h"
+#include "ktmbase.h" /* public: GUID */
+
+#define GUID_TEXT_SIZE 37 /* "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx" and a NUL */
+
+bool guid_equal(const GUID *a, const GUID *b);
+bool guid_is_zero(const GUID *guid);
+/* Order by the 16 bytes as stored, the order of enumeration [ENUM-05]. */
+int guid_compare(const GUID *a, const GUID *b);
+void guid_print(const GUID *guid, char text[GUID_TEXT_SIZE]);
+/* Accepts the text with or without braces. Answers: INVALID_PARAMETER. */
+NTSTATUS guid_parse(const char *text, GUID *out) must_use;
+/* Makes 16 random bytes a version 4 GUID [OBJ-18]. */
+void guid_from_random(const uint8_t random[16], GUID *out);
+
+/* A hash table of members that carry a 'struct guid_link'; grows by doubling, never shrinks
+ * below 16. */
+struct guid_link {
+    GUID guid;
+    struct guid_link *next;
+};
+
+struct guid_map {
+    struct guid_link **buckets;
+    size_t bucket_count; /* a power of two */
+    size_t count;
+};
+
+void guid_map_init(struct guid_map *map);
+void guid_map_deinit(struct guid_map *map); /* must be empty */
+/* The link's guid must be set and not be in the map. Answers: INSUFFICIENT_RESOURCES. */
+NTSTATUS guid_map_add(struct guid_map *map, struct guid_link *link) must_use;
+void guid_map_remove(struct guid_map *map, struct guid_link *link); /* must be in the map */
+struct guid_link *guid_map_find(const struct guid_map *map, const GUID *guid); /* NULL: none */
