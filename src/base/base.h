@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <assert.h> /* static_assert */
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -63,3 +63,5 @@ le64_put(void *p, uint64_t v)
 /* CRC-32C (Castagnoli), continued from 'crc'; start with 0. Hardware instruction where there is
  * one. */
 uint32_t crc32c(uint32_t crc, const void *data, size_t size);
+/* The same by tables alone, as on a machine without the instruction. */
+uint32_t crc32c_portable(uint32_t crc, const void *data, size_t size);

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* GUIDs as text, as random numbers, and as keys of a hash table. */
+#include "base/guid.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+
+static_assert(sizeof(GUID) == 16, "a GUID is 16 bytes with nothing between them");
+
+bool
+guid_equal(const GUID *a, const GUID *b)
+{
+    return memcmp(a, b, sizeof(*a)) == 0;
+}
+
+bool
+guid_is_zero(const GUID *guid)
+{
+    static const GUID zero;
+
+    return guid_equal(guid, &zero);
+}
+
+int
+guid_compare(const GUID *a, const GUID *b)
+{
+    return memcmp(a, b, sizeof(*a));
+}
+
+void
+guid_print(const GUID *guid, char text[GUID_TEXT_SIZE])
+{
+    const uint8_t *d = guid->Data4;
+    int length = snprintf(text, GUID_TEXT_SIZE, "%08x-%04x-%04x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+                          guid->Data1, guid->Data2, guid->Data3, d[0], d[1], d[2], d[3], d[4], d[5],
+                          d[6], d[7]);
+
+    CHECK(length == GUID_TEXT_SIZE - 1);
+}
+
+/* -1: not a hexadecimal digit. Not by isxdigit: the answer must not depend on the locale. */
+static int
+digit_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* Turns the 36 characters at 'text' into 16 bytes in the order they are written. */
+static bool
+digits_parse(const char *text, uint8_t digits[16])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < 36;) {
+        if (i == 8 || i == 13 || i == 18 || i == 23) {
+            if (text[i++] != '-')
+                return false;
+            continue;
+        }
+        int high = digit_value(text[i]);
+        int low = high < 0 ? -1 : digit_value(text[i + 1]);
+        if (low < 0)
+            return false;
+        digits[count++] = (uint8_t)(high << 4 | low);
+        i += 2;
+    }
+    return true;
+}
+
+NTSTATUS
+guid_parse(const char *text, GUID *out)
+{
+    size_t braces = text[0] == '{';
+    uint8_t d[16];
+
+    if (strlen(text) != 36 + 2 * braces || (braces && text[37] != '}') ||
+        !digits_parse(text + braces, d))
+        return status_raise(STATUS_INVALID_PARAMETER);
+    out->Data1 = (uint32_t)d[0] << 24 | (uint32_t)d[1] << 16 | (uint32_t)d[2] << 8 | d[3];
+    out->Data2 = (uint16_t)(d[4] << 8 | d[5]);
+    out->Data3 = (uint16_t)(d[6] << 8 | d[7]);
+    memcpy(out->Data4, d + 8, 8);
+    return STATUS_SUCCESS;
+}
+
+void
+guid_from_random(const uint8_t random[16], GUID *out)
+{
+    out->Data1 = le32_get(random);
+    out->Data2 = le16_get(random + 4);
+    out->Data3 = (uint16_t)((le16_get(random + 6) & 0x0FFF) | 0x4000);
+    memcpy(out->Data4, random + 8, 8);
+    out->Data4[0] = (uint8_t)((out->Data4[0] & 0x3F) | 0x80);
+}
+
+/* ---- the map ---- */
+
+#define BUCKETS_MIN 16u
+
+/* Callers may choose their own GUIDs, even 1, 2, 3 …; so every bit must reach the low bits. */
+static size_t
+guid_hash(const GUID *guid)
+{
+    uint64_t hash = le64_get(guid) * 0x9E3779B97F4A7C15u;
+
+    hash = (hash ^ hash >> 32 ^ le64_get((const uint8_t *)guid + 8)) * 0xD6E8FEB86659FD93u;
+    return (size_t)(hash ^ hash >> 32);
+}
+
+static struct guid_link **
+bucket_of(const struct guid_map *map, const GUID *guid)
+{
+    return &map->buckets[guid_hash(guid) & (map->bucket_count - 1)];
+}
+
+void
+guid_map_init(struct guid_map *map)
+{
+    *map = (struct guid_map){0};
+}
+
+void
+guid_map_deinit(struct guid_map *map)
+{
+    CHECK(map->count == 0);
+    free(map->buckets);
+    guid_map_init(map);
+}
+
+/* False: no memory, and nothing has changed. */
+static bool
+map_resize(struct guid_map *map, size_t bucket_count)
+{
+    struct guid_map bigger = {.bucket_count = bucket_count, .count = map->count};
+
+    CHECK(bucket_count >= BUCKETS_MIN && (bucket_count & (bucket_count - 1)) == 0);
+    bigger.buckets = calloc(bucket_count, sizeof(*bigger.buckets));
+    if (!bigger.buckets)
+        return false;
+    for (size_t i = 0; i < map->bucket_count; i++) {
+        for (struct guid_link *link = map->buckets[i], *next; link; link = next) {
+            struct guid_link **bucket = bucket_of(&bigger, &link->guid);
+
+            next = link->next;
+            link->next = *bucket;
+            *bucket = link;
+        }
+    }
+    free(map->buckets);
+    *map = bigger;
+    return true;
+}
+
+NTSTATUS
+guid_map_add(struct guid_map *map, struct guid_link *link)
+{
+    struct guid_link **bucket;
+
+    CHECK(!guid_map_find(map, &link->guid));
+    /* A map that could not grow goes on working, only slower; one that has no buckets cannot. */
+    if (map->count >= map->bucket_count &&
+        !map_resize(map, map->bucket_count ? 2 * map->bucket_count : BUCKETS_MIN) &&
+        map->bucket_count == 0)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    bucket = bucket_of(map, &link->guid);
+    link->next = *bucket;
+    *bucket = link;
+    map->count++;
+    return STATUS_SUCCESS;
+}
+
+void
+guid_map_remove(struct guid_map *map, struct guid_link *link)
+{
+    struct guid_link **at;
+
+    CHECK(map->count > 0);
+    for (at = bucket_of(map, &link->guid); *at != link; at = &(*at)->next)
+        CHECK(*at);
+    *at = link->next;
+    link->next = NULL;
+    map->count--;
+    /* Gives memory back after a peak. That a smaller table cannot be had is no loss. */
+    if (map->bucket_count > BUCKETS_MIN && map->count < map->bucket_count / 8)
+        (void)map_resize(map, map->bucket_count / 2);
+}
+
+struct guid_link *
+guid_map_find(const struct guid_map *map, const GUID *guid)
+{
+    struct guid_link *link;
+
+    if (map->bucket_count == 0)
+        return NULL;
+    for (link = *bucket_of(map, guid); link && !guid_equal(&link->guid, guid);)
+        link = link->next;
+    return link;
+}
