@@ -40,12 +40,14 @@ struct sys {
     const struct sys_table *table;
 };
 
+/* Told one name of a directory; 'context' is the caller's own. */
+typedef void sys_each_name(void *context, const char *name);
+
 struct sys_table {
     NTSTATUS (*file_open)(struct sys *, const char *path, unsigned flags, struct sys_file **out);
     void (*file_close)(struct sys_file *);
     NTSTATUS (*file_read)(struct sys_file *, void *into, size_t size, uint64_t offset, size_t *got);
-    NTSTATUS (*file_write)
-    (struct sys_file *, const struct bytes *parts, size_t count, uint64_t offset);
+    NTSTATUS (*file_write)(struct sys_file *, const struct bytes *, size_t count, uint64_t offset);
     NTSTATUS (*file_sync)(struct sys_file *);
     NTSTATUS (*file_allocate)(struct sys_file *, uint64_t size);
     NTSTATUS (*file_info)(struct sys_file *, struct sys_info *out);
@@ -54,8 +56,7 @@ struct sys_table {
     NTSTATUS (*unlink)(struct sys *, const char *path);
     NTSTATUS (*directory_make)(struct sys *, const char *path);
     NTSTATUS (*directory_sync)(struct sys *, const char *path);
-    NTSTATUS (*directory_list)
-    (struct sys *, const char *path, void (*each)(void *context, const char *name), void *context);
+    NTSTATUS (*directory_list)(struct sys *, const char *path, sys_each_name *each, void *context);
     uint64_t (*time_monotonic)(struct sys *); /* nanoseconds */
     int64_t (*time_wall)(struct sys *);       /* 100 ns since 1601-01-01 UTC */
     void (*random)(struct sys *, void *into, size_t size);
@@ -82,7 +83,8 @@ sys_file_close(struct sys_file *file)
 }
 OWNED_BY(struct sys_file, sys_file_close)
 
-/* Reads until 'size' bytes or the end of the file; *got tells how many came. */
+/* Reads until 'size' bytes or the end of the file; *got tells how many came. Both for reading and
+ * writing: INVALID_PARAMETER when it would end beyond 2^63 - 1. */
 static inline NTSTATUS must_use
 sys_file_read(struct sys_file *file, void *into, size_t size, uint64_t offset, size_t *got)
 {
@@ -103,8 +105,9 @@ sys_file_sync(struct sys_file *file)
     return file->sys->table->file_sync(file);
 }
 
-/* Makes the file 'size' bytes long, really allocated and written with zeros (design D7), not
- * synced. Answers: DISK_FULL; the file is then left at whatever size it got. */
+/* Makes the file 'size' bytes long: what is added is really allocated and written with zeros
+ * (design D7), not synced. Answers: DISK_FULL (the file is then left at whatever size it got),
+ * INVALID_PARAMETER (the file is larger already: it is never cut). */
 static inline NTSTATUS must_use
 sys_file_allocate(struct sys_file *file, uint64_t size)
 {
@@ -117,21 +120,28 @@ sys_file_info(struct sys_file *file, struct sys_info *out)
     return file->sys->table->file_info(file, out);
 }
 
-/* An exclusive lock that the kernel drops when the process dies; not inherited by fork.
- * Answers: SHARING_VIOLATION (another process holds it). */
+/* An exclusive lock that the kernel drops when the process dies; not inherited by fork. It belongs
+ * to the process and the file, not to this 'struct sys_file': a process that locks again succeeds,
+ * and closing any of its openings of the file drops the lock. So whoever locks must see to it that
+ * one process opens the file once. The file must be open for writing.
+ * Answers: SHARING_VIOLATION (another process holds it), ACCESS_DENIED (not open for writing). */
 static inline NTSTATUS must_use
 sys_file_lock(struct sys_file *file)
 {
     return file->sys->table->file_lock(file);
 }
 
-/* Answers: OBJECT_NAME_NOT_FOUND, OBJECT_NAME_COLLISION (only without 'replace'). */
+/* Atomic: after a crash the old names or the new ones, once the directory is synced the new ones.
+ * Answers: OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND (the directory of either name),
+ * OBJECT_NAME_COLLISION (without 'replace': 'to' exists). */
 static inline NTSTATUS must_use
 sys_rename(struct sys *sys, const char *from, const char *to, bool replace)
 {
     return sys->table->rename(sys, from, to, replace);
 }
 
+/* Removes the name of a file; those who have it open keep the content.
+ * Answers: OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND, OBJECT_TYPE_MISMATCH (a directory). */
 static inline NTSTATUS must_use
 sys_unlink(struct sys *sys, const char *path)
 {
@@ -152,10 +162,10 @@ sys_directory_sync(struct sys *sys, const char *path)
     return sys->table->directory_sync(sys, path);
 }
 
-/* Calls 'each' for every name but "." and "..", in no order. */
+/* Calls 'each' for every name but "." and "..", in no order.
+ * Answers: OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND (also: not a directory). */
 static inline NTSTATUS must_use
-sys_directory_list(struct sys *sys, const char *path, void (*each)(void *context, const char *name),
-                   void *context)
+sys_directory_list(struct sys *sys, const char *path, sys_each_name *each, void *context)
 {
     return sys->table->directory_list(sys, path, each, context);
 }
