@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""What libktm.so exports, what ktm.map lists and what the public headers declare agree.
+
+ 1. Every exported name is declared in a public header.
+ 2. Every visible name of the library is exported, so ktm.map forgets none.
+ 3. Every function that a public header declares and the library defines is visible (KTM_API).
+ 4. libktm.a defines the same names as the shared library and no others.
+"""
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+SOURCE = Path(os.environ["KTM_SOURCE"])
+BUILD = Path(os.environ["KTM_BUILD"])
+ENTRY = re.compile(r"^\s*\d+: [0-9a-f]+ +\S+ (\w+) +(GLOBAL|WEAK) +(\w+) +(\w+) (\S+)$")
+
+
+def symbols(path, *options):
+    """name -> visibility of the global symbols that are defined."""
+    text = subprocess.run(["readelf", "--syms", "--wide", *options, str(path)],
+                          capture_output=True, text=True, check=True).stdout
+    result = {}
+    for line in text.splitlines():
+        found = ENTRY.match(line)
+        if found and found[1] in ("FUNC", "OBJECT") and found[4] != "UND":
+            name = found[5].split("@")[0]
+            if not name.startswith("_"):  # of compilers and sanitizers
+                result[name] = found[3]
+    return result
+
+
+def main():
+    headers = "\n".join(p.read_text() for p in (SOURCE / "include" / "ktm").glob("*.h"))
+    headers = re.sub(r"/\*.*?\*/|//[^\n]*", " ", headers, flags=re.S)
+    words = set(re.findall(r"\w+", headers))
+    # A name before '(' that is no macro: a prototype, or a call inside an inline function.
+    functions = set(re.findall(r"\b([A-Za-z_]\w*)\s*\(", headers))
+
+    exported = symbols(BUILD / "libktm.so", "--dyn-syms")
+    internal = symbols(BUILD / "internal" / "libktm_internal.a")
+    archive = symbols(BUILD / "libktm.a")
+    visible = {name for name, visibility in internal.items() if visibility == "DEFAULT"}
+
+    problems = []
+    problems += [f"{n}: exported, but in no public header" for n in sorted(set(exported) - words)]
+    problems += [f"{n}: visible, but not in ktm.map" for n in sorted(visible - set(exported))]
+    problems += [f"{n}: declared in a public header without KTM_API"
+                 for n in sorted(functions & set(internal) - visible)]
+    problems += [f"{n}: in libktm.a and not in libktm.so, or the reverse"
+                 for n in sorted(set(archive) ^ set(exported))]
+    print("\n".join(problems))
+    print(f"{len(exported)} exported names")
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# check-install.sh PREFIX: uses an installed library the three ways in which a stranger would, each
+# with examples/commit.c: pkg-config and the shared library, the archive, find_package of CMake.
+set -eu
+case $1 in
+/*) prefix=$1 ;;
+*) prefix=$(pwd)/$1 ;;
+esac
+example=$(pwd)/examples/commit.c
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+export PKG_CONFIG_PATH="$prefix/lib/pkgconfig" LD_LIBRARY_PATH="$prefix/lib"
+
+runs() { # WHAT PROGRAM
+    [ "$("$2")" = committed ] || {
+        echo "$1: the program does not commit"
+        exit 1
+    }
+    echo "$1: good"
+}
+
+# shellcheck disable=SC2046 # flags are words
+cc -o "$scratch/shared" "$example" $(pkg-config --cflags --libs ktm)
+runs "pkg-config" "$scratch/shared"
+
+# shellcheck disable=SC2046
+cc -o "$scratch/static" "$example" $(pkg-config --cflags ktm) "$prefix/lib/libktm.a" -lpthread
+runs "libktm.a" "$scratch/static"
+
+cat >"$scratch/CMakeLists.txt" <<TXT
+cmake_minimum_required(VERSION 3.25)
+project(stranger C)
+find_package(ktm 0.1 REQUIRED)
+add_executable(by_shared $example)
+target_link_libraries(by_shared ktm::ktm)
+add_executable(by_static $example)
+target_link_libraries(by_static ktm::static)
+TXT
+cmake -S "$scratch" -B "$scratch/build" -G Ninja -D CMAKE_PREFIX_PATH="$prefix" >"$scratch/log"
+cmake --build "$scratch/build" >>"$scratch/log"
+runs "find_package, shared" "$scratch/build/by_shared"
+runs "find_package, static" "$scratch/build/by_static"
+
+for header in "$prefix"/include/ktm/*.h; do
+    echo "#include <$(basename "$header")>" | cc -std=c11 -Wall -Wextra -Werror -I"$prefix/include/ktm" \
+        -x c -fsyntax-only - || exit 1
+done
+echo "every header compiles alone: good"
+if [ -x "$prefix/bin/ktm" ]; then
+    "$prefix/bin/ktm" --help >/dev/null
+    echo "bin/ktm: good"
+fi
