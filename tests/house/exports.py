@@ -25,7 +25,7 @@ def symbols(path, *options):
     result = {}
     for line in text.splitlines():
         found = ENTRY.match(line)
-        if found and found[1] in ("FUNC", "OBJECT") and found[4] != "UND":
+        if found and found[1] in ("FUNC", "OBJECT") and found[4] not in ("UND", "ABS"):
             name = found[5].split("@")[0]
             if not name.startswith("_"):  # of compilers and sanitizers
                 result[name] = found[3]

@@ -91,3 +91,12 @@ TEST(leaves_a_file_and_a_process)
         for (;;)
             pause();
 }
+
+TEST(leaks)
+{
+    static void *volatile leaked;
+
+    leaked = malloc(100);
+    EXPECT(leaked != NULL);
+    leaked = NULL;
+}
