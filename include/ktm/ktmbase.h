@@ -275,6 +275,10 @@ typedef ULONG ACCESS_MASK, *PACCESS_MASK;
 #define GENERIC_WRITE            0x40000000
 #define GENERIC_READ             0x80000000u
 
+/* For whom a routine acts; no difference in user space. */
+typedef CCHAR KPROCESSOR_MODE;
+typedef enum _MODE { KernelMode = 0, UserMode = 1, MaximumMode = 2 } MODE;
+
 typedef struct _GENERIC_MAPPING {
     ACCESS_MASK GenericRead;
     ACCESS_MASK GenericWrite;
@@ -331,6 +335,7 @@ EXTERN_C_END
 C_ASSERT(sizeof(NTSTATUS) == 4 && sizeof(BOOLEAN) == 1 && sizeof(BOOL) == 4);
 C_ASSERT(sizeof(ULONG) == 4 && sizeof(LONG) == 4 && sizeof(DWORD) == 4 && sizeof(USHORT) == 2);
 C_ASSERT(sizeof(ULONGLONG) == 8 && sizeof(ULONG_PTR) == 8 && sizeof(HANDLE) == 8);
+C_ASSERT(sizeof(KPROCESSOR_MODE) == 1 && (KPROCESSOR_MODE)-1 < 0);
 C_ASSERT(sizeof(WCHAR) == 2 && sizeof(ACCESS_MASK) == 4);
 C_ASSERT(sizeof(GUID) == 16 && offsetof(GUID, Data4) == 8);
 C_ASSERT(sizeof(LARGE_INTEGER) == 8 && offsetof(LARGE_INTEGER, u.HighPart) == 4);
