@@ -10,14 +10,22 @@ foreach(room IN LISTS KTM_ROOMS)
 endforeach()
 # Resource managers that need a client library become libraries of their own (design section 1).
 list(FILTER KTM_SOURCES EXCLUDE REGEX "/src/rm/(sqlite|postgres|mariadb)/")
-if(NOT KTM_SOURCES)
-    set(KTM_SOURCES ${KTM_EMPTY})
-endif()
+# The simulated system and the fault layer serve tests only: in ktm_internal, not in the product.
+set(KTM_TWIN_SOURCES ${KTM_SOURCES})
+list(FILTER KTM_TWIN_SOURCES INCLUDE REGEX "/src/sys/(sim[a-z_]*|fault)\\.c$")
+list(FILTER KTM_SOURCES EXCLUDE REGEX "/src/sys/(sim[a-z_]*|fault)\\.c$")
+foreach(sources KTM_SOURCES KTM_TWIN_SOURCES)
+    if(NOT ${sources})
+        set(${sources} ${KTM_EMPTY})
+    endif()
+endforeach()
 
 add_library(ktm_objects OBJECT ${KTM_SOURCES})
 target_link_libraries(ktm_objects PUBLIC ktm_flags)
+add_library(ktm_twin OBJECT ${KTM_TWIN_SOURCES})
+target_link_libraries(ktm_twin PUBLIC ktm_flags)
 
-add_library(ktm_internal STATIC $<TARGET_OBJECTS:ktm_objects>)
+add_library(ktm_internal STATIC $<TARGET_OBJECTS:ktm_objects> $<TARGET_OBJECTS:ktm_twin>)
 target_link_libraries(ktm_internal PUBLIC ktm_flags)
 set_target_properties(ktm_internal PROPERTIES ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/internal)
 
