@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What can happen to the core. The names of the enlistment's events are also the requests of the engine's door. */
+/* What can happen to the core. The names of the enlistment's events are also the requests of the
+ * engine's door. */
 #pragma once
 
 enum ktm_event_type {

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine runs the pure core: it performs the effects of each step in order, feeds what became of them
- * back as events, replays the log at start, and keeps time. Rooms above see objects and calls only.
+ * The engine runs the pure core: it performs the effects of each step in order, feeds what became
+ * of them back as events, replays the log at start, and keeps time. Rooms above see objects and
+ * calls only.
  *
- * Threads: every call may be made from any thread, also from inside a callback. One mutex per TM surrounds
- * the core's step; no lock is held across I/O, waits or callbacks [GEN-11]. Notifications to callbacks run on
- * the thread whose call caused them [NOTIF-06].
+ * Threads: every call may be made from any thread, also from inside a callback. One mutex per TM
+ * surrounds the core's step; no lock is held across I/O, waits or callbacks [GEN-11]. Notifications
+ * to callbacks run on the thread whose call caused them [NOTIF-06].
  *
- * Objects: a call that hands out an object hands out one *handle* (and with it a hold); the caller gives it
- * back with engine_handle_close. A call takes objects the caller holds. Statuses are those of the Nt routine of
- * the same meaning, handle errors excepted; calls on an expired object answer
+ * Objects: a call that hands out an object hands out one *handle* (and with it a hold); the caller
+ * gives it back with engine_handle_close. A call takes objects the caller holds. Statuses are those
+ * of the Nt routine of the same meaning, handle errors excepted; calls on an expired object answer
  * TRANSACTION_OBJECT_EXPIRED [OBJ-21].
  */
 #pragma once
@@ -24,38 +25,46 @@ struct engine; /* one KTM instance: all TMs, and the transactions not bound yet 
 
 /* The instance of this process, over sys_linux(), made on first use. NULL: no memory. */
 struct engine *engine_instance(void);
-/* For tests: an instance over another 'sys', without a timer thread. It is what engine_instance() returns
- * until it is destroyed. Destroying abandons every TM as a crash would: nothing is written. */
+/* For tests: an instance over another 'sys', without a timer thread. It is what engine_instance()
+ * returns until it is destroyed. Destroying abandons every TM as a crash would: nothing is written.
+ */
 NTSTATUS engine_create(struct sys *sys, struct engine **out) must_use;
 void engine_destroy(struct engine *engine);
 /* For tests: fires the time-outs that are due by the instance's own clock. */
 void engine_run_timers(struct engine *engine);
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 void engine_hold(struct object *object); /* the caller holds it already */
 void engine_release(struct object *object);
 /* One more handle to an object the caller holds. */
 void engine_handle_open(struct object *object);
-/* One handle less; the last one has the effects of the CLOSE family. Never fails, never waits for answers. */
+/* One handle less; the last one has the effects of the CLOSE family. Never fails, never waits for
+ * answers. */
 void engine_handle_close(struct object *object);
 /* True when the object's TM (or, for RM and EN, its RM) has been shut down. */
 bool engine_is_expired(struct object *object);
 
-/* ---- transaction managers --------------------------------------------------------------------- */
+/* ---- transaction managers ---------------------------------------------------------------------
+ */
 
-/* 'log_path': POSIX path without ".blf", or NULL for a volatile TM; 'log_name': the caller's text, told by
- * queries (LogPath). Answers: OBJECT_NAME_COLLISION (log attached to a live TM), LOG_CORRUPTION_DETECTED,
- * OBJECT_PATH_NOT_FOUND, ACCESS_DENIED, DISK_FULL, SHARING_VIOLATION, INSUFFICIENT_RESOURCES. */
+/* 'log_path': POSIX path without ".blf", or NULL for a volatile TM; 'log_name': the caller's text,
+ * told by queries (LogPath). Answers: OBJECT_NAME_COLLISION (log attached to a live TM),
+ * LOG_CORRUPTION_DETECTED, OBJECT_PATH_NOT_FOUND, ACCESS_DENIED, DISK_FULL, SHARING_VIOLATION,
+ * INSUFFICIENT_RESOURCES. */
 NTSTATUS engine_tm_create(struct engine *engine, const char *log_path, const uint16_t *log_name,
                           size_t log_name_units, struct object **out) must_use;
-/* The live TM of that log, or one instantiated from an existing log (state Initialized) [TM-OPEN-07..10]. */
+/* The live TM of that log, or one instantiated from an existing log (state Initialized)
+ * [TM-OPEN-07..10]. */
 NTSTATUS engine_tm_open_log(struct engine *engine, const char *log_path, const uint16_t *log_name,
                             size_t log_name_units, struct object **out) must_use;
-NTSTATUS engine_tm_open_guid(struct engine *engine, const GUID *identity, struct object **out) must_use;
+NTSTATUS engine_tm_open_guid(struct engine *engine, const GUID *identity,
+                             struct object **out) must_use;
 /* 'clock' NULL: to the end of the log [TM-RECOVER, TM-ROLLFWD]. */
 NTSTATUS engine_tm_recover(struct object *tm, const int64_t *clock) must_use;
-NTSTATUS engine_tm_rename(struct engine *engine, const char *log_path, const GUID *expected) must_use;
+NTSTATUS engine_tm_rename(struct engine *engine, const char *log_path,
+                          const GUID *expected) must_use;
 
 struct engine_tm_info {
     GUID identity, log_identity, oldest_transaction;
@@ -69,12 +78,14 @@ struct engine_tm_info {
 void engine_tm_query(struct object *tm, struct engine_tm_info *out);
 NTSTATUS engine_tm_probe(struct object *tm) must_use; /* can its log be written [TM-SET-02] */
 
-/* Calls 'each' for every object of 'kind' below 'root' (NULL: of the whole instance), in no order, under a lock:
- * 'each' only copies. TMs: root NULL; RMs: of a TM; ENs: of an RM; TXs: of a TM, or all [ENUM-01..11]. */
+/* Calls 'each' for every object of 'kind' below 'root' (NULL: of the whole instance), in no order,
+ * under a lock: 'each' only copies. TMs: root NULL; RMs: of a TM; ENs: of an RM; TXs: of a TM, or
+ * all [ENUM-01..11]. */
 NTSTATUS engine_enumerate(struct engine *engine, struct object *root, enum object_kind kind,
                           void (*each)(void *context, const GUID *guid), void *context) must_use;
 
-/* ---- transactions ----------------------------------------------------------------------------- */
+/* ---- transactions -----------------------------------------------------------------------------
+ */
 
 struct engine_tx_options {
     const GUID *uow;   /* NULL: generate one */
@@ -115,14 +126,16 @@ NTSTATUS engine_tx_bind(struct object *tx, struct object *tm) must_use;
 void engine_tx_id(const struct object *tx, GUID *uow); /* takes no lock [GEN-12] */
 bool engine_tx_is_active(const struct object *tx);     /* takes no lock [GEN-12] */
 
-/* ---- resource managers ------------------------------------------------------------------------ */
+/* ---- resource managers ------------------------------------------------------------------------
+ */
 
 NTSTATUS engine_rm_create(struct object *tm, const GUID *guid, uint32_t create_options,
                           const uint16_t *description, size_t description_units,
                           struct object **out) must_use;
 NTSTATUS engine_rm_open(struct object *tm, const GUID *guid, struct object **out) must_use;
 NTSTATUS engine_rm_recover(struct object *rm);
-/* Registers the callback; what is queued already is delivered to it before the call returns [TMR-17]. */
+/* Registers the callback; what is queued already is delivered to it before the call returns
+ * [TMR-17]. */
 NTSTATUS engine_rm_callbacks(struct object *rm, PTM_RM_NOTIFICATION callback, void *rm_key);
 struct engine_rm_info {
     GUID guid;
@@ -131,40 +144,47 @@ struct engine_rm_info {
     uint32_t create_options;
 };
 NTSTATUS engine_rm_query(struct object *rm, struct engine_rm_info *out) must_use;
-/* Takes the oldest notification out of the queue. 'deadline': as of engine_deadline. Answers: TIMEOUT (a success
- * class!), BUFFER_TOO_SMALL (*length = needed, the record stays first), TRANSACTION_OBJECT_EXPIRED
- * [NOTIF-GET-01..18]. */
+/* Takes the oldest notification out of the queue. 'deadline': as of engine_deadline. Answers:
+ * TIMEOUT (a success class!), BUFFER_TOO_SMALL (*length = needed, the record stays first),
+ * TRANSACTION_OBJECT_EXPIRED [NOTIF-GET-01..18]. */
 NTSTATUS engine_rm_get_notification(struct object *rm, TRANSACTION_NOTIFICATION *out, uint32_t size,
                                     uint64_t deadline, uint32_t *length);
 
-/* ---- enlistments ------------------------------------------------------------------------------ */
+/* ---- enlistments ------------------------------------------------------------------------------
+ */
 
 NTSTATUS engine_en_create(struct object *rm, struct object *tx, uint32_t create_options,
                           NOTIFICATION_MASK mask, void *key, struct object **out) must_use;
 NTSTATUS engine_en_open(struct object *rm, const GUID *guid, struct object **out) must_use;
 NTSTATUS engine_en_recover(struct object *en, void *key);
 
-/* The routines that take (enlistment, optional clock): the answers of resource managers, the requests of a
- * superior, RollbackEnlistment, TmRequestOutcomeEnlistment. 'event': KTM_EN_… of core/event.h. */
+/* The routines that take (enlistment, optional clock): the answers of resource managers, the
+ * requests of a superior, RollbackEnlistment, TmRequestOutcomeEnlistment. 'event': KTM_EN_… of
+ * core/event.h. */
 NTSTATUS engine_en_request(struct object *en, int event, const int64_t *clock);
 
 struct engine_en_info {
     GUID guid, uow, rm;
 };
 NTSTATUS engine_en_query(struct object *en, struct engine_en_info *out) must_use;
-/* *size: in = room, out = bytes there are. Answers: TM_VOLATILE, BUFFER_TOO_SMALL (nothing copied). */
+/* *size: in = room, out = bytes there are. Answers: TM_VOLATILE, BUFFER_TOO_SMALL (nothing copied).
+ */
 NTSTATUS engine_en_recovery_info(struct object *en, void *into, uint32_t *size) must_use;
 NTSTATUS engine_en_set_recovery_info(struct object *en, struct bytes info) must_use;
-NTSTATUS engine_en_key_reference(struct object *en, void **key) must_use;       /* takes no lock [GEN-12] */
-NTSTATUS engine_en_key_dereference(struct object *en, bool *was_last) must_use; /* takes no lock [GEN-12] */
+NTSTATUS engine_en_key_reference(struct object *en,
+                                 void **key) must_use; /* takes no lock [GEN-12] */
+NTSTATUS engine_en_key_dereference(struct object *en,
+                                   bool *was_last) must_use; /* takes no lock [GEN-12] */
 
-/* ---- waiting ---------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
 
-/* TX: until it is signalled; RM: until its queue is not empty. Answers: SUCCESS, TIMEOUT, OBJECT_TYPE_MISMATCH
- * (TM, EN), TRANSACTION_OBJECT_EXPIRED [OBJ-19, SIG-01..06]. */
+/* TX: until it is signalled; RM: until its queue is not empty. Answers: SUCCESS, TIMEOUT,
+ * OBJECT_TYPE_MISMATCH (TM, EN), TRANSACTION_OBJECT_EXPIRED [OBJ-19, SIG-01..06]. */
 NTSTATUS engine_wait(struct object *object, uint64_t deadline);
-/* An eventfd, readable while the object is signalled (design D10); made once, closed with the object. */
+/* An eventfd, readable while the object is signalled (design D10); made once, closed with the
+ * object. */
 NTSTATUS engine_wait_fd(struct object *object, int *fd) must_use;
-/* The CLOCK_MONOTONIC deadline of an NT time-out: NULL = UINT64_MAX (for ever), 0 = 0 (do not wait), negative
- * relative, positive absolute; rounded up, never early (design D12). */
+/* The CLOCK_MONOTONIC deadline of an NT time-out: NULL = UINT64_MAX (for ever), 0 = 0 (do not
+ * wait), negative relative, positive absolute; rounded up, never early (design D12). */
 uint64_t engine_deadline(struct engine *engine, const LARGE_INTEGER *timeout);
