@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -172,6 +173,24 @@ void
 sys_event_destroy(int fd)
 {
     close(fd);
+}
+
+bool
+sys_event_wait(const int *fds, size_t count, uint64_t deadline)
+{
+    struct pollfd polled[64];
+    uint64_t now = sys_now();
+    uint64_t left = deadline > now ? deadline - now : 0;
+    struct timespec wait = {.tv_sec = (time_t)(left / NANOSECONDS),
+                            .tv_nsec = (long)(left % NANOSECONDS)};
+    int ready;
+
+    CHECK(count <= ARRAY_SIZE(polled));
+    for (size_t i = 0; i < count; i++)
+        polled[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+    ready = ppoll(polled, count, deadline == SYS_FOREVER ? NULL : &wait, NULL);
+    CHECK(ready >= 0 || errno == EINTR || errno == ENOMEM);
+    return ready != 0;
 }
 
 uint64_t

@@ -51,5 +51,8 @@ NTSTATUS sys_event_create(int *fd) must_use;
 void sys_event_set(int fd);
 void sys_event_clear(int fd);
 void sys_event_destroy(int fd);
+/* Sleeps until one of the descriptors is set, at most until 'deadline'. May return early for no
+ * reason: the caller looks again. False: the deadline has passed. At most 64. */
+bool sys_event_wait(const int *fds, size_t count, uint64_t deadline);
 
 uint64_t sys_now(void); /* CLOCK_MONOTONIC, nanoseconds: the clock of sys_wait deadlines */
