@@ -305,6 +305,7 @@ typedef struct _OBJECT_ATTRIBUTES {
 } OBJECT_ATTRIBUTES, *POBJECT_ATTRIBUTES;
 typedef const OBJECT_ATTRIBUTES *PCOBJECT_ATTRIBUTES;
 
+#define OBJ_PROTECT_CLOSE                 0x00000001 /* NtDuplicateObject only: never closed */
 #define OBJ_INHERIT                       0x00000002 /* the handle goes to child processes */
 #define OBJ_PERMANENT                     0x00000010 /* not for the objects here */
 #define OBJ_EXCLUSIVE                     0x00000020 /* ignored */

@@ -39,8 +39,8 @@ NTSYSCALLAPI NTSTATUS NTAPI NtClose(HANDLE Handle);
 NTSYSCALLAPI __typeof__(NtClose) ZwClose;
 
 /* Another handle to the same object, within the process: both process handles are
- * NtCurrentProcess(). 'Options': DUPLICATE_ bits; without SAME_ACCESS 'DesiredAccess' is granted if
- * the type has it. Answers: INVALID_HANDLE, INVALID_PARAMETER, ACCESS_DENIED,
+ * NtCurrentProcess(). 'Options': DUPLICATE_ bits; without SAME_ACCESS 'DesiredAccess' is granted as
+ * far as the source handle has it. 'HandleAttributes': OBJ_INHERIT, OBJ_PROTECT_CLOSE. Answers: INVALID_HANDLE, INVALID_PARAMETER, ACCESS_DENIED,
  * INSUFFICIENT_RESOURCES. */
 #define DUPLICATE_CLOSE_SOURCE    0x00000001
 #define DUPLICATE_SAME_ACCESS     0x00000002
@@ -98,6 +98,11 @@ NTKERNELAPI NTSTATUS NTAPI ObReferenceObjectByHandle(
     HANDLE Handle, ACCESS_MASK DesiredAccess, _In_opt_ POBJECT_TYPE ObjectType,
     KPROCESSOR_MODE AccessMode, _Out_ PVOID *Object,
     _Out_opt_ POBJECT_HANDLE_INFORMATION HandleInformation);
+
+/* One more reference to an object one has a pointer to. Answers: OBJECT_TYPE_MISMATCH. */
+NTKERNELAPI NTSTATUS NTAPI ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess,
+                                                      _In_opt_ POBJECT_TYPE ObjectType,
+                                                      KPROCESSOR_MODE AccessMode);
 
 /* Take and give back one reference; both return how many there are then, for debugging only. Giving
  * back may be done anywhere, also in callbacks, and runs none [TMR-04]. */
