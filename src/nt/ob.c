@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT */
+/* What is the same for every kind of object: closing, duplicating, waiting, pointers. */
+#include "engine/engine.h"
+#include "ktm.h"
+#include "nt/access.h"
+#include "nt/birth.h"
+#include "nt/services.h"
+#include "sys/thread.h"
+
+/* ---- closing and duplicating ------------------------------------------------------------------
+ */
+
+NTSTATUS
+NtClose(HANDLE Handle)
+{
+    struct handle *slot;
+    struct object *object;
+
+    TRY(handle_close(Handle, &slot));
+    object = slot->object;
+    if (handle_flags(slot) & HANDLE_NAMED)
+        name_handle_close(object);
+    engine_handle_close(object); /* the last one: CLOSE family [OBJ-20] */
+    handle_release(slot);
+    return STATUS_SUCCESS;
+}
+
+#define DUPLICATE_OPTIONS                                                                          \
+    (DUPLICATE_CLOSE_SOURCE | DUPLICATE_SAME_ACCESS | DUPLICATE_SAME_ATTRIBUTES)
+#define HANDLE_ATTRIBUTES (OBJ_INHERIT | OBJ_PROTECT_CLOSE)
+
+static unsigned
+flags_of(ULONG attributes)
+{
+    unsigned flags = 0;
+
+    if (attributes & OBJ_PROTECT_CLOSE)
+        flags |= HANDLE_PROTECTED;
+    if (attributes & OBJ_INHERIT)
+        flags |= HANDLE_INHERITED;
+    return flags;
+}
+
+/* A duplicate has at most the rights of its source. */
+static NTSTATUS
+duplicate_access(const struct handle *source, ACCESS_MASK desired, ULONG options,
+                 ACCESS_MASK *granted)
+{
+    if (options & DUPLICATE_SAME_ACCESS)
+        desired = source->access;
+    else if (desired & MAXIMUM_ALLOWED)
+        desired = (desired & ~(ACCESS_MASK)MAXIMUM_ALLOWED) | source->access;
+    TRY(access_grant(source->object->kind, desired, granted));
+    if (*granted & ~source->access)
+        return status_raise(STATUS_ACCESS_DENIED);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+duplicate(HANDLE value, PHANDLE target, ACCESS_MASK desired, ULONG attributes, ULONG options)
+{
+    owned(handle_release) struct handle *source = NULL;
+    struct handle *copy;
+    ACCESS_MASK access;
+    unsigned flags;
+
+    TRY(handle_acquire(value, &source));
+    if (handle_is_expired(source) || engine_is_expired(source->object))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [OBJ-21] */
+    TRY(duplicate_access(source, desired, options, &access));
+    if ((options & DUPLICATE_CLOSE_SOURCE) && (handle_flags(source) & HANDLE_PROTECTED))
+        return status_raise(STATUS_HANDLE_NOT_CLOSABLE);
+    TRY(handle_reserve(&copy));
+    flags = (options & DUPLICATE_SAME_ATTRIBUTES)
+                ? handle_flags(source) & (HANDLE_PROTECTED | HANDLE_INHERITED)
+                : flags_of(attributes);
+    engine_handle_open(source->object);
+    if (name_handle_open(source->object))
+        flags |= HANDLE_NAMED;
+    *target = handle_publish(copy, source->object, access, flags);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle,
+                  PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes,
+                  ULONG Options)
+{
+    bool closes = (Options & DUPLICATE_CLOSE_SOURCE) != 0;
+
+    if (!TargetHandle && !closes)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if ((Options & ~(ULONG)DUPLICATE_OPTIONS) || (HandleAttributes & ~(ULONG)HANDLE_ATTRIBUTES))
+        return status_raise(STATUS_INVALID_PARAMETER);
+    if (SourceProcessHandle != NtCurrentProcess() ||
+        (TargetHandle && TargetProcessHandle != NtCurrentProcess()))
+        return status_raise(STATUS_INVALID_HANDLE); /* a table belongs to one process */
+    if (TargetHandle)
+        TRY(duplicate(SourceHandle, TargetHandle, DesiredAccess, HandleAttributes, Options));
+    return closes ? NtClose(SourceHandle) : STATUS_SUCCESS;
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------
+ */
+
+/* A handle that can be waited on: existence, type, right [GEN-04, OBJ-19]. */
+static NTSTATUS
+wait_handle(HANDLE value, struct handle **out)
+{
+    owned(handle_release) struct handle *slot = NULL;
+
+    TRY(handle_acquire(value, &slot));
+    if (!access_type(slot->object->kind)->is_waitable)
+        return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
+    if (!(slot->access & SYNCHRONIZE))
+        return status_raise(STATUS_ACCESS_DENIED);
+    if (handle_is_expired(slot))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
+    *out = give(slot);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+deadline_of(PLARGE_INTEGER Timeout, uint64_t *deadline)
+{
+    struct engine *engine = engine_instance();
+
+    if (!engine)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    *deadline = engine_deadline(engine, Timeout);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
+{
+    owned(handle_release) struct handle *slot = NULL;
+    uint64_t deadline = 0;
+
+    (void)Alertable; /* nothing alerts a thread here */
+    TRY(wait_handle(Handle, &slot));
+    TRY(deadline_of(Timeout, &deadline));
+    return engine_wait(slot->object, deadline);
+}
+
+struct waiting {
+    struct handle *slots[MAXIMUM_WAIT_OBJECTS];
+    ULONG count;
+};
+
+static void
+owned_waiting(struct waiting *waiting)
+{
+    for (ULONG i = 0; i < waiting->count; i++)
+        handle_release(waiting->slots[i]);
+}
+
+/* All are signalled at one moment: a TX stays so, an RM may have been emptied meanwhile. */
+static NTSTATUS
+wait_all(const struct waiting *waiting, uint64_t deadline)
+{
+    bool all;
+
+    do {
+        for (ULONG i = 0; i < waiting->count; i++)
+            TRY(engine_wait(waiting->slots[i]->object, deadline));
+        all = true;
+        for (ULONG i = 0; i < waiting->count && all; i++) {
+            NTSTATUS status = engine_wait(waiting->slots[i]->object, 0);
+
+            if (status != STATUS_SUCCESS && status != STATUS_TIMEOUT)
+                return status;
+            all = status == STATUS_SUCCESS;
+        }
+    } while (!all);
+    return STATUS_SUCCESS;
+}
+
+/* The first that is signalled, by its index: STATUS_WAIT_0 + index. */
+static NTSTATUS
+wait_any(const struct waiting *waiting, uint64_t deadline)
+{
+    int fds[MAXIMUM_WAIT_OBJECTS];
+
+    for (ULONG i = 0; i < waiting->count; i++)
+        TRY(engine_wait_fd(waiting->slots[i]->object, &fds[i]));
+    for (;;) {
+        for (ULONG i = 0; i < waiting->count; i++) {
+            NTSTATUS status = engine_wait(waiting->slots[i]->object, 0);
+
+            if (status != STATUS_TIMEOUT)
+                return status == STATUS_SUCCESS ? STATUS_WAIT_0 + (NTSTATUS)i : status;
+        }
+        if (!sys_event_wait(fds, waiting->count, deadline))
+            return STATUS_TIMEOUT;
+    }
+}
+
+NTSTATUS
+NtWaitForMultipleObjects(ULONG Count, HANDLE Handles[], WAIT_TYPE WaitType, BOOLEAN Alertable,
+                         PLARGE_INTEGER Timeout)
+{
+    owned(waiting) struct waiting waiting = {0};
+    uint64_t deadline = 0;
+
+    (void)Alertable;
+    if (!Handles)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if (Count == 0 || Count > MAXIMUM_WAIT_OBJECTS)
+        return status_raise(STATUS_INVALID_PARAMETER_1);
+    if (WaitType != WaitAll && WaitType != WaitAny)
+        return status_raise(STATUS_INVALID_PARAMETER_3);
+    for (ULONG i = 0; i < Count; i++) {
+        TRY(wait_handle(Handles[i], &waiting.slots[i]));
+        waiting.count++;
+    }
+    TRY(deadline_of(Timeout, &deadline));
+    return WaitType == WaitAll ? wait_all(&waiting, deadline) : wait_any(&waiting, deadline);
+}
+
+NTSTATUS
+KtmGetWaitFd(HANDLE Handle, int *fd)
+{
+    owned(handle_release) struct handle *slot = NULL;
+
+    if (!fd)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(wait_handle(Handle, &slot));
+    return engine_wait_fd(slot->object, fd);
+}
+
+/* ---- pointers ---------------------------------------------------------------------------------
+ */
+
+static POBJECT_TYPE tm_type, rm_type, tx_type, en_type;
+POBJECT_TYPE *TmTransactionManagerObjectType = &tm_type;
+POBJECT_TYPE *TmResourceManagerObjectType = &rm_type;
+POBJECT_TYPE *TmTransactionObjectType = &tx_type;
+POBJECT_TYPE *TmEnlistmentObjectType = &en_type;
+
+__attribute__((constructor)) static void
+types_init(void)
+{
+    tm_type = (POBJECT_TYPE)access_type(OBJECT_TM);
+    rm_type = (POBJECT_TYPE)access_type(OBJECT_RM);
+    tx_type = (POBJECT_TYPE)access_type(OBJECT_TX);
+    en_type = (POBJECT_TYPE)access_type(OBJECT_EN);
+}
+
+static bool
+has_type(const struct object *object, const struct _OBJECT_TYPE *type)
+{
+    return !type || object->kind == type->kind;
+}
+
+NTSTATUS
+ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+                          KPROCESSOR_MODE AccessMode, PVOID *Object,
+                          POBJECT_HANDLE_INFORMATION HandleInformation)
+{
+    owned(handle_release) struct handle *slot = NULL;
+
+    (void)AccessMode; /* rights are checked for both [TMR-01] */
+    if (!Object)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(handle_acquire(Handle, &slot));
+    if (!has_type(slot->object, ObjectType))
+        return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
+    if (DesiredAccess & ~slot->access)
+        return status_raise(STATUS_ACCESS_DENIED);
+    if (handle_is_expired(slot) || engine_is_expired(slot->object))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
+    engine_hold(slot->object); /* [TMR-02] */
+    *Object = slot->object;
+    if (HandleInformation) {
+        unsigned flags = handle_flags(slot);
+
+        HandleInformation->HandleAttributes = (flags & HANDLE_INHERITED ? OBJ_INHERIT : 0) |
+                                              (flags & HANDLE_PROTECTED ? OBJ_PROTECT_CLOSE : 0);
+        HandleInformation->GrantedAccess = slot->access;
+    }
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+                           KPROCESSOR_MODE AccessMode)
+{
+    (void)DesiredAccess; /* a pointer carries no rights */
+    (void)AccessMode;
+    if (!Object)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if (!has_type(Object, ObjectType))
+        return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
+    engine_hold(Object);
+    return STATUS_SUCCESS;
+}
+
+LONG_PTR
+ObReferenceObject(PVOID Object)
+{
+    struct object *object = Object;
+
+    engine_hold(object);
+    return (LONG_PTR)atomic_load(&object->holds);
+}
+
+LONG_PTR
+ObDereferenceObject(PVOID Object)
+{
+    struct object *object = Object;
+    LONG_PTR holds = (LONG_PTR)atomic_load(&object->holds) - 1;
+
+    engine_release(object); /* frees at most: it sends nothing and calls nobody [TMR-04] */
+    return holds;
+}
+
+NTSTATUS
+ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PACCESS_STATE PassedAccessState,
+                      ACCESS_MASK DesiredAccess, POBJECT_TYPE ObjectType,
+                      KPROCESSOR_MODE AccessMode, PHANDLE Handle)
+{
+    const OBJECT_ATTRIBUTES attributes = {.Length = sizeof(attributes),
+                                          .Attributes = HandleAttributes};
+    owned(birth) struct birth birth = {0};
+    struct object *object = Object;
+
+    (void)PassedAccessState;
+    (void)AccessMode;
+    if (!object || !Handle)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if (!has_type(object, ObjectType))
+        return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
+    TRY(birth_check(&birth, object->kind, Handle, DesiredAccess, &attributes));
+    if (engine_is_expired(object))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [TMR-05] */
+    engine_handle_open(object);
+    birth_done(&birth, object);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+ExUuidCreate(UUID *Uuid)
+{
+    uint8_t random[16];
+
+    if (!Uuid)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    sys_random(sys_linux(), random, sizeof(random));
+    guid_from_random(random, Uuid); /* [OBJ-18] */
+    return STATUS_SUCCESS;
+}
+
+NT_OB_SERVICES(ZW_TWIN)

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+/* Resource managers: create, open, recover, notifications, query, set, protocols. */
+#include "engine/engine.h"
+#include "nt/answer.h"
+#include "nt/birth.h"
+#include "nt/services.h"
+
+#define DESCRIPTION_BYTES_MAX (MAX_RESOURCEMANAGER_DESCRIPTION_LENGTH * sizeof(WCHAR))
+
+/* ---- create, open, recover --------------------------------------------------------------------
+ */
+
+static NTSTATUS
+create_check(const GUID *RmGuid, ULONG CreateOptions, const UNICODE_STRING *Description)
+{
+    if (!RmGuid) /* [RM-CREATE-03] */
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if (CreateOptions & ~(ULONG)RESOURCE_MANAGER_MAXIMUM_OPTION) /* [RM-CREATE-08] */
+        return status_raise(STATUS_INVALID_PARAMETER);
+    if (!Description)
+        return STATUS_SUCCESS;
+    if (Description->Length > DESCRIPTION_BYTES_MAX || Description->Length % sizeof(WCHAR))
+        return status_raise(STATUS_INVALID_PARAMETER); /* [RM-CREATE-09] */
+    if (Description->Length > 0 && !Description->Buffer)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+NtCreateResourceManager(PHANDLE ResourceManagerHandle, ACCESS_MASK DesiredAccess, HANDLE TmHandle,
+                        LPGUID RmGuid, POBJECT_ATTRIBUTES ObjectAttributes, ULONG CreateOptions,
+                        PUNICODE_STRING Description)
+{
+    owned(birth) struct birth birth = {0};
+    owned(handle_release) struct handle *tm = NULL;
+    struct object *rm;
+
+    if (!ResourceManagerHandle)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(create_check(RmGuid, CreateOptions, Description));
+    TRY(birth_check(&birth, OBJECT_RM, ResourceManagerHandle, DesiredAccess, ObjectAttributes));
+    TRY(service_handle(SERVICE_CreateResourceManager, TmHandle, &tm));
+    TRY(birth_claim(&birth));
+    if (CreateOptions & RESOURCE_MANAGER_COMMUNICATION) {
+        if (!birth.name)
+            TRY(name_claim_blank(&birth.name));
+        name_allow_protocols(birth.name); /* [RM-CREATE-15] */
+    }
+    TRY(engine_rm_create(tm->object, RmGuid, CreateOptions,
+                         Description ? (const uint16_t *)Description->Buffer : NULL,
+                         Description ? Description->Length / sizeof(WCHAR) : 0, &rm));
+    birth_done(&birth, rm);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+NtOpenResourceManager(PHANDLE ResourceManagerHandle, ACCESS_MASK DesiredAccess, HANDLE TmHandle,
+                      LPGUID ResourceManagerGuid, POBJECT_ATTRIBUTES ObjectAttributes)
+{
+    owned(birth) struct birth birth = {0};
+    owned(handle_release) struct handle *tm = NULL;
+    struct object *rm;
+
+    if (!ResourceManagerHandle)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if (!ResourceManagerGuid) /* [RM-OPEN-04] */
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(birth_check_open(&birth, OBJECT_RM, ResourceManagerHandle, DesiredAccess,
+                         ObjectAttributes));
+    TRY(service_handle(SERVICE_OpenResourceManager, TmHandle, &tm));
+    TRY(engine_rm_open(tm->object, ResourceManagerGuid, &rm));
+    birth_done(&birth, rm);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+NtRecoverResourceManager(HANDLE ResourceManagerHandle)
+{
+    owned(handle_release) struct handle *rm = NULL;
+
+    TRY(service_handle(SERVICE_RecoverResourceManager, ResourceManagerHandle, &rm));
+    return engine_rm_recover(rm->object);
+}
+
+/* ---- notifications ----------------------------------------------------------------------------
+ */
+
+NTSTATUS
+NtGetNotificationResourceManager(HANDLE ResourceManagerHandle,
+                                 PTRANSACTION_NOTIFICATION TransactionNotification,
+                                 ULONG NotificationLength, PLARGE_INTEGER Timeout,
+                                 PULONG ReturnLength, ULONG Asynchronous,
+                                 ULONG_PTR AsynchronousContext)
+{
+    owned(handle_release) struct handle *rm = NULL;
+    struct engine *engine = engine_instance();
+    uint32_t length;
+    NTSTATUS status;
+
+    if (!TransactionNotification && NotificationLength > 0)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if (Asynchronous != 0)
+        return status_raise(STATUS_NOT_SUPPORTED); /* [NOTIF-ASYNC-07] */
+    if (AsynchronousContext != 0)
+        return status_raise(STATUS_INVALID_PARAMETER); /* [NOTIF-GET-12] */
+    TRY(service_handle(SERVICE_GetNotificationResourceManager, ResourceManagerHandle, &rm));
+    if (!engine)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    status = engine_rm_get_notification(rm->object, TransactionNotification, NotificationLength,
+                                        engine_deadline(engine, Timeout), &length);
+    if (status == STATUS_SUCCESS || status == STATUS_BUFFER_TOO_SMALL)
+        answer_length(ReturnLength, length); /* [NOTIF-GET-06, NOTIF-GET-07] */
+    return status;
+}
+
+/* ---- query and set ----------------------------------------------------------------------------
+ */
+
+#define BASIC_FIXED offsetof(RESOURCEMANAGER_BASIC_INFORMATION, Description)
+
+NTSTATUS
+NtQueryInformationResourceManager(HANDLE ResourceManagerHandle,
+                                  RESOURCEMANAGER_INFORMATION_CLASS ResourceManagerInformationClass,
+                                  PVOID ResourceManagerInformation,
+                                  ULONG ResourceManagerInformationLength, PULONG ReturnLength)
+{
+    owned(handle_release) struct handle *rm = NULL;
+    RESOURCEMANAGER_BASIC_INFORMATION basic = {0};
+    struct engine_rm_info info;
+
+    if (ResourceManagerInformationClass != ResourceManagerBasicInformation)
+        return status_raise(STATUS_INVALID_INFO_CLASS); /* [RM-QUERY-02] */
+    TRY(answer_check(ResourceManagerInformation, ResourceManagerInformationLength, 0,
+                     STATUS_BUFFER_TOO_SMALL));
+    TRY(service_handle(SERVICE_QueryInformationResourceManager, ResourceManagerHandle, &rm));
+    TRY(engine_rm_query(rm->object, &info));
+    basic.ResourceManagerId = info.guid;
+    basic.DescriptionLength = (ULONG)(info.description_units * sizeof(WCHAR));
+    if (ResourceManagerInformationLength < BASIC_FIXED) { /* [RM-QUERY-03, RM-QUERY-05] */
+        answer_length(ReturnLength, BASIC_FIXED + basic.DescriptionLength);
+        return status_raise(STATUS_BUFFER_TOO_SMALL);
+    }
+    memcpy(ResourceManagerInformation, &basic, BASIC_FIXED);
+    return answer_variable(ResourceManagerInformation, ResourceManagerInformationLength,
+                           BASIC_FIXED, info.description, sizeof(WCHAR), info.description_units,
+                           ReturnLength);
+}
+
+NTSTATUS
+NtSetInformationResourceManager(HANDLE ResourceManagerHandle,
+                                RESOURCEMANAGER_INFORMATION_CLASS ResourceManagerInformationClass,
+                                PVOID ResourceManagerInformation,
+                                ULONG ResourceManagerInformationLength)
+{
+    owned(handle_release) struct handle *rm = NULL;
+
+    if (ResourceManagerInformationClass != ResourceManagerCompletionInformation)
+        return status_raise(STATUS_INVALID_INFO_CLASS); /* [RM-SET-02] */
+    if (!ResourceManagerInformation && ResourceManagerInformationLength > 0)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if (ResourceManagerInformationLength != sizeof(RESOURCEMANAGER_COMPLETION_INFORMATION))
+        return status_raise(STATUS_INFO_LENGTH_MISMATCH);
+    TRY(service_handle(SERVICE_SetInformationResourceManager, ResourceManagerHandle, &rm));
+    return status_raise(STATUS_NOT_SUPPORTED); /* [NOTIF-ASYNC-07] */
+}
+
+/* ---- protocols and propagation ----------------------------------------------------------------
+ */
+
+NTSTATUS
+NtRegisterProtocolAddressInformation(HANDLE ResourceManager, PCRM_PROTOCOL_ID ProtocolId,
+                                     ULONG ProtocolInformationSize, PVOID ProtocolInformation,
+                                     ULONG CreateOptions)
+{
+    owned(handle_release) struct handle *rm = NULL;
+
+    if (!ProtocolInformation && ProtocolInformationSize > 0)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if (!ProtocolId || (CreateOptions & ~(ULONG)CRM_PROTOCOL_MAXIMUM_OPTION)) /* [PROP-02] */
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(service_handle(SERVICE_RegisterProtocolAddressInformation, ResourceManager, &rm));
+    return name_register_protocol(rm->object, ProtocolId);
+}
+
+NTSTATUS
+NtPropagationComplete(HANDLE ResourceManagerHandle, ULONG RequestCookie, ULONG BufferLength,
+                      PVOID Buffer)
+{
+    owned(handle_release) struct handle *rm = NULL;
+
+    (void)RequestCookie;
+    if (!Buffer && BufferLength > 0)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(service_handle(SERVICE_PropagationComplete, ResourceManagerHandle, &rm));
+    return status_raise(STATUS_TRANSACTION_NOT_REQUESTED); /* [PROP-05] */
+}
+
+NTSTATUS
+NtPropagationFailed(HANDLE ResourceManagerHandle, ULONG RequestCookie, NTSTATUS PropStatus)
+{
+    owned(handle_release) struct handle *rm = NULL;
+
+    (void)RequestCookie;
+    (void)PropStatus;
+    TRY(service_handle(SERVICE_PropagationFailed, ResourceManagerHandle, &rm));
+    return status_raise(STATUS_TRANSACTION_NOT_REQUESTED); /* [PROP-05] */
+}
+
+NT_RM_SERVICES(ZW_TWIN)

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of services, and the check of their handles. */
+#include "nt/services.h"
+
+#define SERVICE_ROW(name, kind, right, arguments) [SERVICE_##name] = {#name, kind, right},
+const struct service services[SERVICES] = {NT_SERVICES(SERVICE_ROW)};
+
+NTSTATUS
+service_handle_of(uint8_t kind, ACCESS_MASK right, HANDLE value, struct handle **out)
+{
+    owned(handle_release) struct handle *slot = NULL;
+
+    TRY(handle_acquire(value, &slot));
+    if (slot->object->kind != kind)
+        return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
+    if (right & ~slot->access)
+        return status_raise(STATUS_ACCESS_DENIED);
+    if (handle_is_expired(slot))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [OBJ-21] */
+    *out = give(slot);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+service_handle(enum service_number service, HANDLE value, struct handle **out)
+{
+    return service_handle_of(services[service].kind, services[service].right, value, out);
+}
