@@ -106,14 +106,20 @@ guid_from_random(const uint8_t random[16], GUID *out)
 
 #define BUCKETS_MIN 16u
 
-/* Callers may choose their own GUIDs, even 1, 2, 3 …; so every bit must reach the low bits. */
+/* Every bit of the input moves every bit of the result. */
+static uint64_t
+mixed(uint64_t z)
+{
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+    z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+    return z ^ z >> 31;
+}
+
+/* Callers may choose their own GUIDs, even 1, 2, 3 …, so randomness is not to be counted on. */
 static size_t
 guid_hash(const GUID *guid)
 {
-    uint64_t hash = le64_get(guid) * 0x9E3779B97F4A7C15u;
-
-    hash = (hash ^ hash >> 32 ^ le64_get((const uint8_t *)guid + 8)) * 0xD6E8FEB86659FD93u;
-    return (size_t)(hash ^ hash >> 32);
+    return (size_t)mixed(mixed(le64_get(guid)) ^ le64_get((const uint8_t *)guid + 8));
 }
 
 static struct guid_link **
