@@ -55,7 +55,12 @@ void check_failed(const char *fact, const char *file, int line) __attribute__((n
 
 /* Every status is born here once, so that a trace can say where. The birth is remembered per
  * thread. */
-#define status_raise(status) status_born((status), __FILE__, __LINE__)
+#define status_raise(status)                                                                       \
+    ({                                                                                             \
+        NTSTATUS raised_ = (status);                                                               \
+        status_born(raised_, __FILE__, __LINE__);                                                  \
+        raised_;                                                                                   \
+    })
 NTSTATUS status_born(NTSTATUS status, const char *file, int line);
 
 struct status_birth {
