@@ -43,30 +43,12 @@ EXTERN_C_START
 #define CLFS_MARSHALLING_FLAG_NONE              0x00000000
 #define CLFS_MARSHALLING_FLAG_DISABLE_BUFF_INIT 0x00000001 /* blocks need not be zeroed first */
 
-/* Arguments of ClfsCreateLogFile that Windows shares with files. */
-#define FILE_SHARE_READ   0x00000001
-#define FILE_SHARE_WRITE  0x00000002
-#define FILE_SHARE_DELETE 0x00000004
+/* What CLFS_INFORMATION.Attributes says of a dedicated log. */
+#define FILE_ATTRIBUTE_DEDICATED FILE_ATTRIBUTE_TEMPORARY
 
-#define CREATE_NEW    1 /* create; fail when it exists */
-#define OPEN_EXISTING 3 /* open; fail when it does not exist */
-#define OPEN_ALWAYS   4 /* open, or create when it does not exist */
-
-#define FILE_ATTRIBUTE_READONLY  0x00000001 /* open for reading only */
-#define FILE_ATTRIBUTE_ARCHIVE   0x00000020 /* keeps an archive tail (not ephemeral) */
-#define FILE_ATTRIBUTE_NORMAL    0x00000080
-#define FILE_ATTRIBUTE_TEMPORARY 0x00000100
-#define FILE_ATTRIBUTE_DEDICATED FILE_ATTRIBUTE_TEMPORARY /* CLFS_INFORMATION.Attributes only */
-
-#define FILE_NO_INTERMEDIATE_BUFFERING                                                             \
-    0x00000008 /* these three have no effect [CLFS-CREATE-21]                                      \
-                */
-#define FILE_SYNCHRONOUS_IO_ALERT    0x00000010
-#define FILE_SYNCHRONOUS_IO_NONALERT 0x00000020
-
-#ifndef INFINITE
-#define INFINITE 0xFFFFFFFFu
-#endif
+/* Names of extended attributes on Windows; not used here. */
+#define EA_CONTAINER_NAME "ContainerName"
+#define EA_CONTAINER_SIZE "ContainerSize"
 
 /* ---- log sequence numbers ---- */
 
@@ -229,6 +211,28 @@ typedef struct _CLS_IO_STATISTICS {
 } CLS_IO_STATISTICS, *PCLS_IO_STATISTICS, **PPCLS_IO_STATISTICS;
 typedef CLS_IO_STATISTICS CLFS_IO_STATISTICS, *PCLFS_IO_STATISTICS, **PPCLFS_IO_STATISTICS;
 
+/* ---- archiving ---- */
+
+typedef enum _CLFS_LOG_ARCHIVE_MODE {
+    ClfsLogArchiveEnabled = 1, /* the log keeps an archive tail */
+    ClfsLogArchiveDisabled = 2 /* it is ephemeral */
+} CLFS_LOG_ARCHIVE_MODE,
+    *PCLFS_LOG_ARCHIVE_MODE;
+
+/* A piece of log to be copied: from which container, from and to which byte, both included. */
+typedef struct _CLS_ARCHIVE_DESCRIPTOR {
+    ULONGLONG coffLow;
+    ULONGLONG coffHigh;
+    CLS_CONTAINER_INFORMATION infoContainer;
+} CLS_ARCHIVE_DESCRIPTOR, *PCLS_ARCHIVE_DESCRIPTOR, **PPCLS_ARCHIVE_DESCRIPTOR;
+typedef CLS_ARCHIVE_DESCRIPTOR CLFS_ARCHIVE_DESCRIPTOR, *PCLFS_ARCHIVE_DESCRIPTOR,
+    **PPCLFS_ARCHIVE_DESCRIPTOR;
+
+/* Give and take back the memory of a block, for clfsw32.h; rules as for the routines of
+ * ClfsCreateMarshallingArea [CLFS-AREA-05..07]. */
+typedef PVOID (*CLFS_BLOCK_ALLOCATION)(ULONG cbBufferLength, PVOID pvUserContext);
+typedef void (*CLFS_BLOCK_DEALLOCATION)(PVOID pvBuffer, PVOID pvUserContext);
+
 /* ---- open logs and scans ---- */
 
 /* An open instance of a stream or of a physical log ("LFO"). Do not look inside [CLFS-TYPE-05]. */
@@ -296,3 +300,5 @@ C_ASSERT(offsetof(CLFS_SCAN_CONTEXT, plfoLog) == 8 && offsetof(CLFS_SCAN_CONTEXT
 C_ASSERT(offsetof(CLFS_SCAN_CONTEXT, cContainersReturned) == 32);
 C_ASSERT(offsetof(CLFS_SCAN_CONTEXT, eScanMode) == 40);
 C_ASSERT(offsetof(CLFS_SCAN_CONTEXT, pinfoContainer) == 48);
+C_ASSERT(sizeof(CLFS_ARCHIVE_DESCRIPTOR) == 592);
+C_ASSERT(offsetof(CLFS_ARCHIVE_DESCRIPTOR, infoContainer) == 16);

@@ -91,6 +91,9 @@
 #define CONST const
 #define VOID  void
 
+#define RtlZeroMemory(destination, size)         __builtin_memset((destination), 0, (size))
+#define RtlCopyMemory(destination, source, size) __builtin_memcpy((destination), (source), (size))
+
 #define FORCEINLINE static inline __attribute__((always_inline, unused))
 
 #define UNREFERENCED_PARAMETER(p) ((void)(p))
@@ -285,6 +288,32 @@ typedef struct _GENERIC_MAPPING {
     ACCESS_MASK GenericExecute;
     ACCESS_MASK GenericAll;
 } GENERIC_MAPPING, *PGENERIC_MAPPING;
+
+/* What Windows says about opening, for CLFS and the Win32 functions. */
+#define FILE_SHARE_READ   0x00000001
+#define FILE_SHARE_WRITE  0x00000002
+#define FILE_SHARE_DELETE 0x00000004
+
+#define CREATE_NEW    1 /* create; fail when it exists */
+#define OPEN_EXISTING 3 /* open; fail when it does not exist */
+#define OPEN_ALWAYS   4 /* open, or create when it does not exist */
+
+#define FILE_ATTRIBUTE_READONLY  0x00000001 /* a log: open for reading only */
+#define FILE_ATTRIBUTE_ARCHIVE   0x00000020 /* a log: keep an archive tail */
+#define FILE_ATTRIBUTE_NORMAL    0x00000080
+#define FILE_ATTRIBUTE_TEMPORARY 0x00000100
+
+#define FILE_NO_INTERMEDIATE_BUFFERING 0x00000008 /* these three have no effect */
+#define FILE_SYNCHRONOUS_IO_ALERT      0x00000010 /*   [CLFS-CREATE-21] */
+#define FILE_SYNCHRONOUS_IO_NONALERT   0x00000020
+#define FILE_FLAG_OVERLAPPED           0x40000000
+
+#define DUPLICATE_CLOSE_SOURCE    0x00000001 /* close the handle that is duplicated */
+#define DUPLICATE_SAME_ACCESS     0x00000002 /* the same rights */
+#define DUPLICATE_SAME_ATTRIBUTES 0x00000004 /* the same OBJ_ bits */
+
+#define INFINITE             0xFFFFFFFFu /* no limit; as a time-out: for ever */
+#define MAXIMUM_WAIT_OBJECTS 64
 
 typedef void *PSECURITY_DESCRIPTOR;
 

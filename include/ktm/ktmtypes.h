@@ -79,7 +79,7 @@ typedef struct _KENLISTMENT *PKENLISTMENT, *__restrict PRKENLISTMENT;
 #define TRANSACTION_NOTIFY_PREPARE_COMPLETE    0x00000020 /* all subordinates are prepared */
 #define TRANSACTION_NOTIFY_COMMIT_COMPLETE     0x00000040 /* all subordinates have committed */
 #define TRANSACTION_NOTIFY_ROLLBACK_COMPLETE   0x00000080 /* all subordinates have rolled back */
-#define TRANSACTION_NOTIFY_RECOVER_QUERY       0x00000800 /* tell the outcome; carries an argument */
+#define TRANSACTION_NOTIFY_RECOVER_QUERY       0x00000800 /* tell the outcome; has an argument */
 #define TRANSACTION_NOTIFY_COMMIT_REQUEST      0x04000000 /* a client asked for commit */
 #define TRANSACTION_NOTIFY_REQUEST_OUTCOME     0x20000000 /* a subordinate wants the outcome soon */
 

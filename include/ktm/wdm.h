@@ -42,9 +42,6 @@ NTSYSCALLAPI __typeof__(NtClose) ZwClose;
  * NtCurrentProcess(). 'Options': DUPLICATE_ bits; without SAME_ACCESS 'DesiredAccess' is granted as
  * far as the source handle has it. 'HandleAttributes': OBJ_INHERIT, OBJ_PROTECT_CLOSE. Answers: INVALID_HANDLE, INVALID_PARAMETER, ACCESS_DENIED,
  * INSUFFICIENT_RESOURCES. */
-#define DUPLICATE_CLOSE_SOURCE    0x00000001
-#define DUPLICATE_SAME_ACCESS     0x00000002
-#define DUPLICATE_SAME_ATTRIBUTES 0x00000004
 NTSYSCALLAPI NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle,
                                               _In_opt_ HANDLE TargetProcessHandle,
                                               _Out_opt_ PHANDLE TargetHandle,
@@ -53,8 +50,6 @@ NTSYSCALLAPI NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE
 NTSYSCALLAPI __typeof__(NtDuplicateObject) ZwDuplicateObject;
 
 /* ---- waiting ---- */
-
-#define MAXIMUM_WAIT_OBJECTS 64
 
 typedef enum _WAIT_TYPE { WaitAll = 0, WaitAny = 1 } WAIT_TYPE;
 
