@@ -36,9 +36,6 @@ set_target_properties(ktm PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
     LINK_DEPENDS ${KTM_MAP})
 target_link_options(ktm PRIVATE -Wl,--version-script=${KTM_MAP})
-if(NOT KTM_SANITIZE AND NOT KTM_COVERAGE)
-    target_link_options(ktm PRIVATE -Wl,--no-undefined)
-endif()
 
 # The public static library: one object in which everything hidden has become local, so that a
 # program may call its own function 'list_first' or 'guid_parse'.

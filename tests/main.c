@@ -178,6 +178,22 @@ directory_remove(const char *path)
     nftw(path, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+const char *
+test_source(void)
+{
+    const char *path = getenv("KTM_SOURCE");
+
+    return path ? path : KTM_SOURCE;
+}
+
+const char *
+test_build(void)
+{
+    const char *path = getenv("KTM_BUILD");
+
+    return path ? path : KTM_BUILD;
+}
+
 unsigned
 test_soak_seconds(void)
 {

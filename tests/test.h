@@ -95,6 +95,10 @@ void test_expect_bytes(const char *file, int line, const char *what, const void 
 /* An empty directory for this test alone, removed when the test ends; the same one at each call.
  * On a disk rather than in memory when the machine has a choice (TMPDIR). */
 const char *test_directory(void);
+/* The top of the source tree and the build directory, for tests that read files or run programs
+ * there. */
+const char *test_source(void);
+const char *test_build(void);
 /* Seconds of a longer run asked for with KTM_SOAK=seconds, else 0; and whether a sweep shall visit
  * every point (KTM_SWEEP=full) rather than a sample. */
 unsigned test_soak_seconds(void);

@@ -5,7 +5,8 @@
  1. Every exported name is declared in a public header.
  2. Every visible name of the library is exported, so ktm.map forgets none.
  3. Every function that a public header declares and the library defines is visible (KTM_API).
- 4. libktm.a defines the same names as the shared library and no others.
+ 4. Nothing of ours is left undefined in libktm.so.
+ 5. libktm.a defines the same names as the shared library and no others.
 """
 import os
 import re
@@ -32,6 +33,14 @@ def symbols(path, *options):
     return result
 
 
+def undefined(path):
+    """Names that some other library has to bring, but that no version of the C library does."""
+    text = subprocess.run(["readelf", "--syms", "--wide", "--dyn-syms", str(path)],
+                          capture_output=True, text=True, check=True).stdout
+    return {found[5] for found in map(ENTRY.match, text.splitlines())
+            if found and found[2] == "GLOBAL" and found[4] == "UND" and "@" not in found[5]}
+
+
 def main():
     headers = "\n".join(p.read_text() for p in (SOURCE / "include" / "ktm").glob("*.h"))
     headers = re.sub(r"/\*.*?\*/|//[^\n]*", " ", headers, flags=re.S)
@@ -51,6 +60,7 @@ def main():
                  for n in sorted(functions & set(internal) - visible)]
     problems += [f"{n}: in libktm.a and not in libktm.so, or the reverse"
                  for n in sorted(set(archive) ^ set(exported))]
+    problems += [f"{n}: undefined in libktm.so" for n in sorted(undefined(BUILD / "libktm.so"))]
     print("\n".join(problems))
     print(f"{len(exported)} exported names")
     return 1 if problems else 0
