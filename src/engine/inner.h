@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of engine/ share.
+ *
+ * Locks, in the order in which they may be taken: the nursery's mutex, a TM's mutex, the timers'
+ * mutex; the registry's mutex before any TM's. 'attaching' serialises attaching and detaching logs
+ * and is the only lock held across I/O; it is taken with no other held, and callbacks never run
+ * under it.
+ *
+ * Memory: a TM lives while somebody holds it or it has children; children are freed by ktm_reap
+ * under the TM's mutex. A thread that has no lock touches only objects it holds.
+ */
+#pragma once
+
+#include "clfs/clfs.h"
+#include "core/ktm.h"
+#include "engine/engine.h"
+#include "sys/thread.h"
+
+#define LOG_CONTAINER_SIZE   (1u << 20)
+#define LOG_CONTAINERS_FIRST 2
+#define LOG_BLOCK_SIZE       (256u << 10)
+
+struct engine_tm {
+    struct object object;
+    struct engine *engine;
+    struct list in_engine;
+    struct sys_mutex mutex; /* surrounds every step of 'core' */
+    struct ktm core;
+    /* the log; all NULL or 0 for a volatile TM */
+    struct clfs_log *log;
+    struct clfs_area *area;
+    GUID physical_log; /* identity of the CLFS log: who is attached to it */
+    uint16_t *log_name;
+    size_t log_name_units;
+    uint64_t replay_from, last_recovered_lsn; /* where the next recovery step starts reading */
+    uint64_t checkpoint_lsn;                  /* of the newest restart area's marker */
+    uint64_t log_size, container_size;
+    bool is_checkpointing;
+    _Atomic uint32_t
+        log_users;    /* threads in the log's I/O with the lock off: detaching waits for them */
+    uint8_t *scratch; /* a record being encoded; under the mutex */
+    size_t scratch_size;
+};
+
+struct timers {
+    struct sys_mutex mutex;
+    struct transaction **heap; /* earliest deadline first; each entry holds its transaction */
+    size_t count, room;
+    _Atomic uint32_t word; /* changes when the earliest deadline does */
+    struct sys_thread *thread;
+    bool has_thread; /* an instance for tests has none */
+    _Atomic bool is_stopping;
+};
+
+struct engine {
+    struct sys *sys;
+    struct sys_mutex mutex; /* the registry: 'tms' */
+    struct sys_mutex attaching;
+    struct list tms;
+    struct engine_tm *nursery; /* transactions not bound yet; never in 'tms' */
+    struct timers timers;
+};
+
+static inline struct engine_tm *
+tm_of_ktm(struct ktm *ktm)
+{
+    return container_of(ktm, struct engine_tm, core);
+}
+
+#define AS_TM(o) container_of(o, struct engine_tm, object)
+#define AS_RM(o) container_of(o, struct resource_manager, object)
+#define AS_TX(o) container_of(o, struct transaction, object)
+#define AS_EN(o) container_of(o, struct enlistment, object)
+
+/* ---- run.c ------------------------------------------------------------------------------------
+ */
+
+/* One call into the engine: what it must tell its caller and whom it must wake when the lock is
+ * off. */
+#define WAKES_MAX 16
+struct run {
+    struct engine_tm *tm;
+    bool is_pending;   /* something was queued, or a callback answered PENDING [OP-09] */
+    bool log_failed;   /* the log failed under this call: the TM went Offline */
+    bool has_appended; /* lazily: somebody should write behind */
+    unsigned wake_count;
+    struct object *wakes[WAKES_MAX]; /* each held */
+};
+
+/* Locks the TM the object belongs to and starts a run on it. */
+void run_begin(struct run *run, struct object *object);
+void run_begin_tm(struct run *run, struct engine_tm *tm);
+/* Unlocks, wakes, writes behind, takes a checkpoint when one is due. */
+void run_end(struct run *run);
+/* One event and everything that follows from it. The lock is held on entry and on return, but not
+ * in between: the caller must hold the objects of the event. */
+NTSTATUS run_step(struct run *run, struct ktm_event *event);
+/* Runs the callback of 'rm' for all that is queued. */
+void run_drain(struct run *run, struct resource_manager *rm);
+/* Lets go of a hold with the lock held. */
+void run_release(struct run *run, struct object *object);
+/* After a log failure: everything that is not decided is rolled back [LOG-13]. Or at the end
+ * [CLOSE-TM-01]. */
+void run_shutdown(struct run *run, enum abort_reason reason);
+void run_wake(struct run *run, struct object *object);
+/* Sleeps until the force of 'tx' is over, with the lock off meanwhile. */
+void run_wait_settled(struct run *run, struct transaction *tx);
+
+/* ---- log.c ------------------------------------------------------------------------------------
+ */
+
+/* Opens (and, with 'create', makes) the log; physical_log says which it is. */
+NTSTATUS log_open(struct engine_tm *tm, const char *path, bool create) must_use;
+/* Reads the TM's identity from the open log, or gives it one. */
+NTSTATUS log_attach(struct engine_tm *tm) must_use;
+/* Waits until nobody is in the log, then closes it. With no lock held. */
+void log_detach(struct engine_tm *tm);
+/* Around every use of tm->area without the lock; entered with it held. */
+void log_enter(struct engine_tm *tm);
+void log_leave(struct engine_tm *tm);
+NTSTATUS log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
+                    const struct enlistment *en, uint64_t *lsn) must_use;
+/* Sets aside space for all records the transaction may still need [LOG-14]; grows the log when it
+ * must, for which the run's lock is let go of and taken again. */
+NTSTATUS log_reserve(struct run *run, struct transaction *tx) must_use;
+/* The same without making room, under the lock. Answers: LOG_FULL. */
+NTSTATUS log_reserve_now(struct engine_tm *tm, struct transaction *tx) must_use;
+void log_unreserve(struct engine_tm *tm, struct transaction *tx);
+bool log_checkpoint_due(const struct engine_tm *tm);
+/* With no lock held. */
+NTSTATUS log_checkpoint(struct engine_tm *tm);
+NTSTATUS log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end) must_use;
+/* Gives the attached log a new TM identity [TM-RENAME-01..07]. */
+NTSTATUS log_rename(struct engine_tm *tm, const GUID *expected) must_use;
+
+/* ---- timer.c ----------------------------------------------------------------------------------
+ */
+
+void timers_init(struct timers *timers, bool has_thread);
+void timers_deinit(struct timers *timers);
+/* With the TM's lock held. Answers: INSUFFICIENT_RESOURCES. */
+NTSTATUS timer_set(struct engine *engine, struct transaction *tx, uint64_t deadline) must_use;
+bool timer_cancel(struct engine *engine, struct transaction *tx); /* true: a hold was given back */
+/* ---- tm.c -------------------------------------------------------------------------------------
+ */
+
+struct engine_tm *tm_create(struct engine *engine, bool is_volatile);
+void tm_destroy_if_over(struct engine_tm *tm); /* with its lock held; lets go of it */
+void tm_close(struct engine_tm *tm);           /* the last handle is gone; no lock held */

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The TM's log: a stream of our own CLFS (design D5), its records, checkpoints and replay
+ * [LOG-01..14].
+ *
+ * The log stays bounded: when a quarter of it has been written since the last checkpoint, the
+ * records of transactions that are still unresolved are copied forward, a restart area is written,
+ * and the base moves up to the oldest record that matters. An old open transaction therefore never
+ * stops it. Reading starts at a marker record written first of all, so every record that matters
+ * has an LSN at or above it.
+ *
+ * Invariants: (1) no record of an unresolved transaction lies below the base [LOG-08];
+ *             (2) space for all that a transaction may still write is reserved before its phase 1
+ * [LOG-14]; (3) after a failed force nothing is appended: the TM is Offline until it is opened
+ * again [LOG-13].
+ */
+#include "engine/inner.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+/* A marker is a FORGET of nobody: replay ignores it, and it gives reading a place to start. */
+static const GUID nobody;
+
+void
+log_enter(struct engine_tm *tm)
+{
+    atomic_fetch_add(&tm->log_users, 1);
+}
+
+void
+log_leave(struct engine_tm *tm)
+{
+    if (atomic_fetch_sub(&tm->log_users, 1) == 1)
+        sys_wake(&tm->log_users, INT_MAX);
+}
+
+static void
+log_wait_unused(struct engine_tm *tm)
+{
+    uint32_t users;
+
+    while ((users = atomic_load(&tm->log_users)))
+        (void)sys_wait(&tm->log_users, users, SYS_FOREVER);
+}
+
+/* ---- appending --------------------------------------------------------------------------------
+ */
+
+static NTSTATUS
+scratch_reserve(struct engine_tm *tm, size_t size)
+{
+    uint8_t *scratch;
+
+    if (size > clfs_record_size_max(LOG_BLOCK_SIZE))
+        return status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG); /* [ENL-SET-09] */
+    if (size <= tm->scratch_size)
+        return STATUS_SUCCESS;
+    scratch = realloc(tm->scratch, size);
+    if (!scratch)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    tm->scratch = scratch;
+    tm->scratch_size = size;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
+           const struct enlistment *en, uint64_t *lsn)
+{
+    size_t size = record_size(tx, type, en);
+    uint64_t reserved = clfs_reserved_size(tm->area, size);
+    bool is_covered = reserved && tx->reserved_records && tx->reserved_bytes >= reserved;
+    struct bytes part;
+
+    TRY(scratch_reserve(tm, size));
+    record_encode(tx, type, en, tm->scratch);
+    part = bytes_of(tm->scratch, size);
+    TRY(clfs_append(tm->area, &part, 1, CLFS_LSN_NONE, CLFS_LSN_NONE,
+                    is_covered ? CLFS_FROM_RESERVATION : 0, lsn));
+    if (is_covered) {
+        tx->reserved_records--;
+        tx->reserved_bytes -= reserved;
+    }
+    return STATUS_SUCCESS;
+}
+
+/* ---- reservations -----------------------------------------------------------------------------
+ */
+
+void
+log_unreserve(struct engine_tm *tm, struct transaction *tx)
+{
+    if (tx->reserved_records && tm->area)
+        (void)clfs_unreserve(tm->area, tx->reserved_records, tx->reserved_bytes);
+    tx->reserved_records = 0;
+    tx->reserved_bytes = 0;
+}
+
+/* PREPARE (with a superior), COMMIT, and ABORT or FORGET. */
+NTSTATUS
+log_reserve_now(struct engine_tm *tm, struct transaction *tx)
+{
+    uint64_t large = clfs_reserved_size(tm->area, record_size(tx, RECORD_COMMIT, NULL));
+    uint64_t small = clfs_reserved_size(tm->area, record_size(tx, RECORD_FORGET, NULL));
+    unsigned records = tx->superior ? 3 : 2;
+    uint64_t bytes = (records - 1) * large + small;
+
+    if (!large)
+        return STATUS_SUCCESS; /* too long for any block: the force will say so [TX-COMMIT-24] */
+    TRY(clfs_reserve(tm->area, records, bytes));
+    tx->reserved_records = records;
+    tx->reserved_bytes = bytes;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+grow(struct engine_tm *tm)
+{
+    uint64_t size = 0;
+
+    TRY(clfs_log_add_containers(tm->log, 1, &size, NULL));
+    tm->log_size += size;
+    return STATUS_SUCCESS;
+}
+
+static void
+run_unlocked(struct run *run, NTSTATUS (*work)(struct engine_tm *), NTSTATUS *status)
+{
+    struct engine_tm *tm = run->tm;
+
+    log_enter(tm);
+    sys_mutex_unlock(&tm->mutex);
+    *status = work(tm);
+    sys_mutex_lock(&tm->mutex);
+    log_leave(tm);
+}
+
+NTSTATUS
+log_reserve(struct run *run, struct transaction *tx)
+{
+    struct engine_tm *tm = run->tm;
+    NTSTATUS status;
+
+    if (!tm->area || tx->reserved_records || tm->core.state != KTM_ONLINE ||
+        !transaction_is_recoverable(tx))
+        return STATUS_SUCCESS;
+    status = log_reserve_now(tm, tx);
+    if (status == STATUS_LOG_FULL) { /* make room by a checkpoint, then by a container */
+        run_unlocked(run, log_checkpoint, &status);
+        if (status == STATUS_SUCCESS)
+            status = tx->reserved_records ? STATUS_SUCCESS : log_reserve_now(tm, tx);
+    }
+    if (status == STATUS_LOG_FULL) {
+        run_unlocked(run, grow, &status);
+        if (status == STATUS_SUCCESS)
+            status = tx->reserved_records ? STATUS_SUCCESS : log_reserve_now(tm, tx);
+    }
+    return status;
+}
+
+/* ---- checkpoints ------------------------------------------------------------------------------
+ */
+
+static uint64_t
+distance(const struct engine_tm *tm, uint64_t from, uint64_t to)
+{
+    return to <= from ? 0
+                      : ((to >> 32) - (from >> 32)) * tm->container_size +
+                            (to & ~511u & UINT32_MAX) - (from & ~511u & UINT32_MAX);
+}
+
+static uint64_t
+end_of_log(const struct engine_tm *tm)
+{
+    struct clfs_info info;
+
+    clfs_log_info(tm->log, &info);
+    return info.last_lsn;
+}
+
+bool
+log_checkpoint_due(const struct engine_tm *tm)
+{
+    const struct transaction *newest;
+
+    if (!tm->area || tm->is_checkpointing || tm->core.state != KTM_ONLINE ||
+        list_is_empty(&tm->core.logged))
+        return false;
+    newest = container_of(tm->core.logged.prev, struct transaction, in_log);
+    return distance(tm, tm->checkpoint_lsn, newest->lsn) > tm->log_size / 4;
+}
+
+static NTSTATUS
+append_marker(struct engine_tm *tm, uint64_t *lsn)
+{
+    struct transaction marker = {.link.guid = nobody};
+    uint8_t record[64];
+    struct bytes part = bytes_of(record, record_size(&marker, RECORD_FORGET, NULL));
+
+    CHECK(part.size <= sizeof(record));
+    atomic_init(&marker.ktm, &tm->core);
+    record_encode(&marker, RECORD_FORGET, NULL, record);
+    return clfs_append(tm->area, &part, 1, CLFS_LSN_NONE, CLFS_LSN_NONE, 0, lsn);
+}
+
+/* Copies old records of unresolved transactions forward, a few at a time so that nobody waits long.
+ * Stops at the first that is young enough, or being forced, or does not fit. */
+static void
+copy_forward(struct engine_tm *tm, uint64_t end)
+{
+    for (int n = 0; n < 64 && !list_is_empty(&tm->core.logged); n++) {
+        struct transaction *tx = list_first(&tm->core.logged, struct transaction, in_log);
+        uint64_t lsn;
+
+        if (tx->forcing || tx->lsn >= end || distance(tm, tx->lsn, end) <= tm->log_size / 2)
+            return;
+        if (log_append(tm, tx, (enum record_type)tx->logged_as, NULL, &lsn) != STATUS_SUCCESS)
+            return;
+        record_appended(tx, (enum record_type)tx->logged_as, lsn);
+    }
+}
+
+static bool
+must_copy_more(const struct engine_tm *tm, uint64_t end, uint64_t oldest_before)
+{
+    const struct transaction *oldest;
+
+    if (list_is_empty(&tm->core.logged))
+        return false;
+    oldest = container_of(tm->core.logged.next, struct transaction, in_log);
+    return oldest->lsn != oldest_before && oldest->lsn < end && !oldest->forcing &&
+           distance(tm, oldest->lsn, end) > tm->log_size / 2;
+}
+
+static uint64_t
+oldest_that_matters(const struct engine_tm *tm, uint64_t otherwise)
+{
+    const struct transaction *oldest;
+
+    if (list_is_empty(&tm->core.logged))
+        return otherwise;
+    oldest = container_of(tm->core.logged.next, struct transaction, in_log);
+    return oldest->lsn < otherwise ? oldest->lsn : otherwise;
+}
+
+/* The restart area and the base move together; both are durable on return [CLFS-DUR-10]. */
+static NTSTATUS
+write_restart(struct engine_tm *tm, const struct restart_area *area, unsigned flags)
+{
+    uint8_t data[RESTART_AREA_SIZE];
+    uint64_t lsn;
+
+    restart_encode(area, data);
+    return clfs_write_restart(tm->area, bytes_of(data, sizeof(data)), area->oldest_lsn, flags,
+                              &lsn);
+}
+
+static NTSTATUS
+reserve_restart(struct engine_tm *tm)
+{
+    return clfs_reserve(tm->area, 1,
+                        clfs_reserved_size(tm->area, RESTART_AREA_SIZE)); /* [CLFS-KTM-08] */
+}
+
+static NTSTATUS
+checkpoint_prepare(struct engine_tm *tm, struct restart_area *area)
+{
+    uint64_t marker, end = end_of_log(tm), oldest_before = 0;
+    NTSTATUS status;
+
+    sys_mutex_lock(&tm->mutex);
+    for (;;) {
+        oldest_before = oldest_that_matters(tm, 0);
+        copy_forward(tm, end);
+        if (!must_copy_more(tm, end, oldest_before))
+            break;
+        sys_mutex_unlock(&tm->mutex); /* let others in between */
+        sys_mutex_lock(&tm->mutex);
+    }
+    status = append_marker(tm, &marker);
+    *area = (struct restart_area){.identity = tm->core.identity,
+                                  .log_identity = tm->core.log_identity,
+                                  .clock = tm->core.clock,
+                                  .oldest_lsn = oldest_that_matters(tm, marker)};
+    if (status == STATUS_SUCCESS)
+        tm->checkpoint_lsn = marker;
+    sys_mutex_unlock(&tm->mutex);
+    return status;
+}
+
+NTSTATUS
+log_checkpoint(struct engine_tm *tm)
+{
+    struct restart_area area;
+    NTSTATUS status;
+    bool is_mine;
+
+    sys_mutex_lock(&tm->mutex);
+    is_mine = tm->core.state == KTM_ONLINE && !tm->is_checkpointing;
+    tm->is_checkpointing |= is_mine;
+    sys_mutex_unlock(&tm->mutex);
+    if (!is_mine)
+        return STATUS_SUCCESS; /* somebody else is at it */
+    status = checkpoint_prepare(tm, &area);
+    if (status == STATUS_SUCCESS)
+        status = write_restart(tm, &area, CLFS_FROM_RESERVATION);
+    if (status == STATUS_SUCCESS && reserve_restart(tm) == STATUS_LOG_FULL &&
+        grow(tm) == STATUS_SUCCESS)
+        status = reserve_restart(tm);
+    sys_mutex_lock(&tm->mutex);
+    tm->is_checkpointing = false;
+    sys_mutex_unlock(&tm->mutex);
+    if (status != STATUS_SUCCESS && status != STATUS_LOG_FULL) {
+        struct run run;
+
+        run_begin_tm(&run, tm);
+        if (tm->core.state == KTM_ONLINE) {
+            tm->core.state = KTM_OFFLINE; /* [TM-STATE-03] */
+            run_shutdown(&run, REASON_LOG);
+        }
+        run_end(&run);
+    }
+    return status;
+}
+
+/* ---- attaching --------------------------------------------------------------------------------
+ */
+
+/* Damage of any kind is one status at this level; the rest is told as it is [TM-CREATE-17,
+ * CLFS-KTM-06]. */
+static NTSTATUS
+as_told(NTSTATUS status)
+{
+    switch (status) {
+    case STATUS_LOG_BLOCK_VERSION:
+    case STATUS_LOG_BLOCK_INVALID:
+    case STATUS_LOG_BLOCK_INCOMPLETE:
+    case STATUS_LOG_METADATA_CORRUPT:
+    case STATUS_LOG_METADATA_INVALID:
+    case STATUS_LOG_METADATA_INCONSISTENT:
+    case STATUS_LOG_CONTAINER_OPEN_FAILED:
+    case STATUS_LOG_CONTAINER_READ_FAILED:
+    case STATUS_LOG_CONTAINER_STATE_INVALID:
+    case STATUS_LOG_INCONSISTENT_SECURITY:
+    case STATUS_LOG_RESTART_INVALID:
+    case STATUS_LOG_START_OF_LOG:
+    case STATUS_NOT_FOUND:
+        return status_raise(STATUS_LOG_CORRUPTION_DETECTED);
+    default:
+        return status;
+    }
+}
+
+/* A log without containers is one whose creation was cut short: it is finished here. */
+static NTSTATUS
+containers_check(struct engine_tm *tm, struct clfs_info *info)
+{
+    uint64_t size = LOG_CONTAINER_SIZE;
+
+    clfs_log_info(tm->log, info);
+    if (info->containers == 0) {
+        TRY(clfs_log_add_containers(tm->log, LOG_CONTAINERS_FIRST, &size, NULL));
+        clfs_log_info(tm->log, info);
+    }
+    tm->container_size = info->container_size;
+    tm->log_size = info->total_available;
+    return STATUS_SUCCESS;
+}
+
+/* The first restart area gives the TM its identity for ever [NAME-05, TM-CREATE-07]. */
+static NTSTATUS
+identity_create(struct engine_tm *tm, const struct clfs_info *info)
+{
+    struct restart_area area = {.clock = 1};
+    uint8_t random[32];
+
+    if (info->base_lsn != info->last_lsn)
+        return status_raise(
+            STATUS_LOG_CORRUPTION_DETECTED); /* records, but none of ours to start from */
+    sys_random(tm->engine->sys, random, sizeof(random));
+    guid_from_random(random, &tm->core.identity);
+    guid_from_random(random + 16, &tm->core.log_identity);
+    area.identity = tm->core.identity;
+    area.log_identity = tm->core.log_identity;
+    TRY(append_marker(tm, &area.oldest_lsn));
+    tm->replay_from = tm->checkpoint_lsn = area.oldest_lsn;
+    return write_restart(tm, &area, 0);
+}
+
+static NTSTATUS
+identity_read(struct engine_tm *tm, const struct clfs_info *info)
+{
+    owned(clfs_reader_destroy) struct clfs_reader *reader = NULL;
+    struct restart_area area;
+    struct clfs_record record;
+    NTSTATUS status = clfs_read_restart(tm->area, &record, &reader);
+
+    if (status == STATUS_LOG_NO_RESTART)
+        return identity_create(tm, info); /* [CLFS-KTM-07, TM-RECOVER-08] */
+    TRY(status);
+    TRY(restart_decode(record.data, &area));
+    tm->core.identity = area.identity;
+    tm->core.log_identity = area.log_identity;
+    tm->core.clock = area.clock;
+    tm->replay_from = tm->checkpoint_lsn = area.oldest_lsn;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+log_open(struct engine_tm *tm, const char *path, bool create)
+{
+    struct clfs_info info;
+
+    TRY(as_told(clfs_log_open(tm->engine->sys, path, create ? CLFS_OPEN_ALWAYS : CLFS_OPEN_EXISTING,
+                              true, &tm->log)));
+    clfs_log_info(tm->log, &info);
+    tm->physical_log = info.identity;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+attach(struct engine_tm *tm)
+{
+    struct clfs_info info;
+
+    TRY(containers_check(tm, &info));
+    TRY(clfs_area_create(tm->log, LOG_BLOCK_SIZE, &tm->area));
+    TRY(identity_read(tm, &info));
+    return reserve_restart(tm);
+}
+
+NTSTATUS
+log_attach(struct engine_tm *tm)
+{
+    return as_told(attach(tm));
+}
+
+void
+log_detach(struct engine_tm *tm)
+{
+    log_wait_unused(tm);
+    if (tm->area)
+        (void)clfs_area_destroy(
+            tm->area); /* what could not be flushed is found missing by the next recovery */
+    if (tm->log)
+        (void)clfs_log_close(tm->log);
+    tm->area = NULL;
+    tm->log = NULL;
+}
+
+/* ---- replay -----------------------------------------------------------------------------------
+ */
+
+/* Reads on from where the last call stopped, to 'target' or to the end [TM-ROLLFWD-09, -10]. */
+NTSTATUS
+log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end)
+{
+    owned(clfs_reader_destroy) struct clfs_reader *reader = NULL;
+    struct clfs_record record;
+    NTSTATUS status = clfs_read(tm->area, tm->replay_from, CLFS_FORWARD, &record, &reader);
+    bool is_first = tm->last_recovered_lsn == 0;
+
+    *reached_end = false;
+    for (; status == STATUS_SUCCESS; status = clfs_read_next(reader, CLFS_ANY, NULL, &record)) {
+        int64_t clock = 0;
+
+        if (!is_first && record.lsn <= tm->last_recovered_lsn)
+            continue; /* where the last step stopped */
+        if (record.type == CLFS_DATA) {
+            TRY(as_told(record_clock(record.data, &clock)));
+            if (target && clock > *target)
+                return STATUS_SUCCESS; /* [RECOV-10] */
+            TRY(as_told(ktm_replay(&tm->core, record.data, record.lsn)));
+        }
+        tm->replay_from = tm->last_recovered_lsn = record.lsn;
+    }
+    if (status != STATUS_END_OF_FILE)
+        return as_told(status);
+    *reached_end = true;
+    return STATUS_SUCCESS;
+}
+
+/* ---- a new identity for a log that nobody has attached [TM-RENAME-01..07] ----------------------
+ */
+
+NTSTATUS
+log_rename(struct engine_tm *tm, const GUID *expected)
+{
+    struct restart_area area = {.clock = tm->core.clock, .oldest_lsn = tm->replay_from};
+    uint8_t random[16];
+
+    if (!guid_equal(&tm->core.identity, expected))
+        return status_raise(STATUS_TRANSACTIONMANAGER_IDENTITY_MISMATCH);
+    sys_random(tm->engine->sys, random, sizeof(random));
+    guid_from_random(random, &area.identity);
+    area.log_identity = tm->core.log_identity;
+    return write_restart(tm, &area, CLFS_FROM_RESERVATION);
+}

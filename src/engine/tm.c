@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+/* Instances and transaction managers: made, found, recovered, shut down [TM-CREATE … TM-QUERY,
+ * CLOSE-TM]. */
+#include "engine/inner.h"
+
+#include <stdlib.h>
+
+/* ---- instances --------------------------------------------------------------------------------
+ */
+
+static struct engine *_Atomic instance;
+
+static struct engine *
+engine_make(struct sys *sys, bool has_thread)
+{
+    struct engine *engine = calloc(1, sizeof(*engine));
+
+    if (!engine)
+        return NULL;
+    engine->sys = sys;
+    sys_mutex_init(&engine->mutex);
+    sys_mutex_init(&engine->attaching);
+    list_init(&engine->tms);
+    timers_init(&engine->timers, has_thread);
+    engine->nursery = tm_create(engine, true);
+    if (!engine->nursery) {
+        timers_deinit(&engine->timers);
+        free(engine);
+        return NULL;
+    }
+    engine->nursery->core.is_nursery = true;
+    return engine;
+}
+
+struct engine *
+engine_instance(void)
+{
+    static struct sys_mutex mutex = {PTHREAD_MUTEX_INITIALIZER};
+    struct engine *engine = atomic_load(&instance);
+
+    if (likely(engine != NULL))
+        return engine;
+    sys_mutex_lock(&mutex);
+    engine = atomic_load(&instance);
+    if (!engine) {
+        engine = engine_make(sys_linux(), true);
+        atomic_store(&instance, engine);
+    }
+    sys_mutex_unlock(&mutex);
+    return engine;
+}
+
+NTSTATUS
+engine_create(struct sys *sys, struct engine **out)
+{
+    struct engine *engine = engine_make(sys, false);
+
+    if (!engine)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    atomic_store(&instance, engine);
+    *out = engine;
+    return STATUS_SUCCESS;
+}
+
+/* As if the process had died: objects go whoever holds them. */
+static void
+tm_abandon(struct engine_tm *tm)
+{
+    tm->core.state = KTM_CLOSED;
+    if (tm->area)
+        (void)clfs_area_destroy(tm->area);
+    if (tm->log)
+        (void)clfs_log_close(tm->log);
+    tm->area = NULL;
+    tm->log = NULL;
+    ktm_abandon(&tm->core);
+    atomic_store(&tm->object.holds, 0);
+    sys_mutex_lock(&tm->mutex);
+    tm_destroy_if_over(tm);
+}
+
+void
+engine_destroy(struct engine *engine)
+{
+    struct engine *expected = engine;
+
+    atomic_compare_exchange_strong(&instance, &expected, NULL);
+    timers_deinit(&engine->timers);
+    while (!list_is_empty(&engine->tms)) {
+        struct engine_tm *tm = list_first(&engine->tms, struct engine_tm, in_engine);
+
+        list_remove(&tm->in_engine);
+        tm_abandon(tm);
+    }
+    tm_abandon(engine->nursery);
+    sys_mutex_deinit(&engine->mutex);
+    sys_mutex_deinit(&engine->attaching);
+    free(engine);
+}
+
+/* ---- memory -----------------------------------------------------------------------------------
+ */
+
+/* What the rooms above have hung on an object that is about to be freed. */
+static void
+object_farewell(struct object *object)
+{
+    int fd = atomic_load(&object->wait_fd);
+
+    if (fd)
+        sys_event_destroy(fd - 1);
+}
+
+struct engine_tm *
+tm_create(struct engine *engine, bool is_volatile)
+{
+    struct engine_tm *tm = calloc(1, sizeof(*tm));
+
+    if (!tm)
+        return NULL;
+    tm->object.kind = OBJECT_TM;
+    tm->engine = engine;
+    sys_mutex_init(&tm->mutex);
+    list_init(&tm->in_engine);
+    ktm_init(&tm->core, is_volatile);
+    tm->core.farewell = object_farewell;
+    return tm;
+}
+
+void
+tm_destroy_if_over(struct engine_tm *tm)
+{
+    bool is_over = tm->core.state == KTM_CLOSED && atomic_load(&tm->object.holds) == 0 &&
+                   list_is_empty(&tm->core.tx_list) && list_is_empty(&tm->core.rm_list);
+
+    sys_mutex_unlock(&tm->mutex);
+    if (!is_over)
+        return;
+    ktm_deinit(&tm->core);
+    sys_mutex_deinit(&tm->mutex);
+    free(tm->log_name);
+    free(tm->scratch);
+    free(tm);
+}
+
+/* ---- the registry -----------------------------------------------------------------------------
+ */
+
+/* A live TM whose value at 'offset' (a GUID) is 'guid', with one more handle; or NULL. */
+static struct engine_tm *
+registry_find(struct engine *engine, const GUID *guid, bool by_log)
+{
+    struct engine_tm *tm;
+
+    LIST_EACH (tm, &engine->tms, in_engine) {
+        bool is_it = by_log ? !tm->core.is_volatile && guid_equal(&tm->physical_log, guid)
+                            : guid_equal(&tm->core.identity, guid);
+
+        if (is_it && tm->object.handles)
+            return tm;
+    }
+    return NULL;
+}
+
+/* Enters the TM, unless its log or its identity is taken [TM-CREATE-11, NAME-01]. */
+static NTSTATUS
+registry_add(struct engine_tm *tm)
+{
+    struct engine *engine = tm->engine;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    sys_mutex_lock(&engine->mutex);
+    if ((!tm->core.is_volatile && registry_find(engine, &tm->physical_log, true)) ||
+        registry_find(engine, &tm->core.identity, false)) {
+        status = status_raise(STATUS_OBJECT_NAME_COLLISION);
+    } else {
+        tm->object.handles = 1;
+        atomic_store(&tm->object.holds, 1);
+        list_append(&engine->tms, &tm->in_engine);
+    }
+    sys_mutex_unlock(&engine->mutex);
+    return status;
+}
+
+/* A handle to a live TM found under the registry's lock; closing takes that lock before it gives up
+ * the last. */
+static bool
+registry_open(struct engine *engine, const GUID *guid, bool by_log, struct object **out)
+{
+    struct engine_tm *tm;
+
+    sys_mutex_lock(&engine->mutex);
+    tm = registry_find(engine, guid, by_log);
+    if (tm) {
+        tm->object.handles++;
+        engine_hold(&tm->object);
+        *out = &tm->object;
+    }
+    sys_mutex_unlock(&engine->mutex);
+    return tm != NULL;
+}
+
+NTSTATUS
+engine_tm_open_guid(struct engine *engine, const GUID *identity, struct object **out)
+{
+    return registry_open(engine, identity, false, out)
+               ? STATUS_SUCCESS
+               : status_raise(STATUS_TRANSACTIONMANAGER_NOT_FOUND);
+}
+
+/* ---- creating ---------------------------------------------------------------------------------
+ */
+
+static NTSTATUS
+name_set(struct engine_tm *tm, const uint16_t *name, size_t units)
+{
+    tm->log_name = calloc(units + 1, sizeof(*tm->log_name));
+    if (!tm->log_name)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    if (units)
+        memcpy(tm->log_name, name, units * sizeof(*name));
+    tm->log_name_units = units;
+    return STATUS_SUCCESS;
+}
+
+static void
+tm_discard(struct engine_tm *tm)
+{
+    log_detach(tm);
+    sys_mutex_lock(&tm->mutex);
+    tm->core.state = KTM_CLOSED;
+    tm_destroy_if_over(tm);
+}
+
+/* Attaches the log; *live: it belongs to a live TM already, of which this is a handle now. */
+static NTSTATUS
+attach_or_find(struct engine_tm *tm, const char *path, bool create, struct object **live)
+{
+    TRY(log_open(tm, path, create));
+    if (registry_open(tm->engine, &tm->physical_log, true, live))
+        return STATUS_SUCCESS;
+    TRY(log_attach(tm));
+    return registry_add(tm);
+}
+
+static NTSTATUS
+tm_make(struct engine *engine, const char *log_path, const uint16_t *log_name, size_t units,
+        bool create, struct object **out)
+{
+    struct engine_tm *tm = tm_create(engine, false);
+    struct object *live = NULL;
+    NTSTATUS status;
+
+    if (!tm)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    status = name_set(tm, log_name, units);
+    if (status == STATUS_SUCCESS) {
+        sys_mutex_lock(&engine->attaching);
+        status = attach_or_find(tm, log_path, create, &live);
+        sys_mutex_unlock(&engine->attaching);
+    }
+    if (status == STATUS_SUCCESS && !live) {
+        *out = &tm->object;
+        return STATUS_SUCCESS;
+    }
+    tm_discard(tm);
+    if (status != STATUS_SUCCESS)
+        return status;
+    if (!create) {
+        *out = live; /* [TM-OPEN-07] */
+        return STATUS_SUCCESS;
+    }
+    engine_handle_close(live);
+    return status_raise(STATUS_OBJECT_NAME_COLLISION); /* [TM-CREATE-11] */
+}
+
+NTSTATUS
+engine_tm_create(struct engine *engine, const char *log_path, const uint16_t *log_name,
+                 size_t log_name_units, struct object **out)
+{
+    struct engine_tm *tm;
+    uint8_t random[16];
+    NTSTATUS status;
+
+    if (log_path)
+        return tm_make(engine, log_path, log_name, log_name_units, true, out);
+    tm = tm_create(engine, true); /* [TM-CREATE-01] */
+    if (!tm)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    sys_random(engine->sys, random, sizeof(random));
+    guid_from_random(random, &tm->core.identity);
+    status = registry_add(tm);
+    if (status != STATUS_SUCCESS)
+        tm_discard(tm);
+    else
+        *out = &tm->object;
+    return status;
+}
+
+NTSTATUS
+engine_tm_open_log(struct engine *engine, const char *log_path, const uint16_t *log_name,
+                   size_t log_name_units, struct object **out)
+{
+    return tm_make(engine, log_path, log_name, log_name_units, false, out);
+}
+
+NTSTATUS
+engine_tm_rename(struct engine *engine, const char *log_path, const GUID *expected)
+{
+    struct engine_tm *tm = tm_create(engine, false);
+    struct object *live = NULL;
+    NTSTATUS status;
+
+    if (!tm)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    sys_mutex_lock(&engine->attaching);
+    status = log_open(tm, log_path, false);
+    if (status == STATUS_SUCCESS && registry_open(engine, &tm->physical_log, true, &live))
+        status = status_raise(STATUS_OBJECT_NAME_COLLISION); /* [TM-RENAME-04] */
+    if (status == STATUS_SUCCESS)
+        status = log_attach(tm);
+    if (status == STATUS_SUCCESS)
+        status = log_rename(tm, expected);
+    tm_discard(tm);
+    sys_mutex_unlock(&engine->attaching);
+    if (live)
+        engine_handle_close(live);
+    return status;
+}
+
+/* ---- recovery ---------------------------------------------------------------------------------
+ */
+
+/* A rebuilt transaction must not have the UOW of a live one elsewhere [TM-RECOVER-10]. */
+static NTSTATUS
+check_collisions(struct engine_tm *tm)
+{
+    struct engine *engine = tm->engine;
+    struct transaction *tx;
+    struct engine_tm *other;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    sys_mutex_lock(&engine->mutex);
+    LIST_EACH (other, &engine->tms, in_engine) {
+        if (other == tm)
+            continue;
+        sys_mutex_lock(&other->mutex);
+        LIST_EACH (tx, &tm->core.tx_list, in_ktm)
+            if (ktm_find_transaction(&other->core, &tx->link.guid))
+                status = STATUS_TRANSACTIONMANAGER_RECOVERY_NAME_COLLISION;
+        sys_mutex_unlock(&other->mutex);
+    }
+    sys_mutex_unlock(&engine->mutex);
+    return status == STATUS_SUCCESS ? status : status_raise(status);
+}
+
+static void
+recovery_finish(struct engine_tm *tm, const int64_t *clock, bool reached_end)
+{
+    struct transaction *tx;
+
+    if (clock && *clock > 0 && tm->core.clock < *clock)
+        tm->core.clock = *clock; /* [TM-ROLLFWD-02] */
+    if (!reached_end)
+        return;
+    ktm_replay_end(&tm->core);
+    tm->core.state = KTM_ONLINE;
+    LIST_EACH (tx, &tm->core.tx_list, in_ktm)
+        if (log_reserve_now(tm, tx) != STATUS_SUCCESS)
+            break; /* best effort: what is still to be written is short, and a full log makes room
+                    */
+}
+
+/* Only this thread is in the log: the state Recovering keeps everybody else out. */
+static NTSTATUS
+recover(struct engine_tm *tm, const int64_t *clock)
+{
+    bool reached_end = false;
+    NTSTATUS status = log_replay(tm, clock, &reached_end);
+
+    if (status == STATUS_SUCCESS && reached_end)
+        status = check_collisions(tm);
+    sys_mutex_lock(&tm->mutex);
+    if (status == STATUS_SUCCESS) {
+        recovery_finish(tm, clock, reached_end);
+    } else {
+        ktm_replay_undo(&tm->core);
+        tm->core.state = KTM_RECOVERY_FAILED; /* [TM-RECOVER-10, -11] */
+    }
+    sys_mutex_unlock(&tm->mutex);
+    return status;
+}
+
+NTSTATUS
+engine_tm_recover(struct object *object, const int64_t *clock)
+{
+    struct engine_tm *tm = AS_TM(object);
+    NTSTATUS status = STATUS_SUCCESS;
+    bool is_mine = false;
+
+    if (tm->core.is_volatile)
+        return status_raise(STATUS_TM_VOLATILE); /* [TM-RECOVER-06] */
+    sys_mutex_lock(
+        &tm->engine->attaching); /* one recovery at a time, and none while the log is detached */
+    sys_mutex_lock(&tm->mutex);
+    switch (tm->core.state) {
+    case KTM_INITIALIZED:
+    case KTM_RECOVERING:
+        tm->core.state = KTM_RECOVERING; /* [RECOV-09] */
+        is_mine = true;
+        break;
+    case KTM_ONLINE: /* [TM-RECOVER-07, OP-16; TM-ROLLFWD-08] */
+        status = clock ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
+        break;
+    default:
+        status = STATUS_UNSUCCESSFUL;
+        break;
+    }
+    sys_mutex_unlock(&tm->mutex);
+    if (is_mine)
+        status = recover(tm, clock);
+    sys_mutex_unlock(&tm->engine->attaching);
+    return status;
+}
+
+/* ---- the last handle [CLOSE-TM-01..06] ---------------------------------------------------------
+ */
+
+static void
+expire_all(struct run *run)
+{
+    struct ktm *ktm = &run->tm->core;
+    struct resource_manager *rm, *rm_after;
+    struct transaction *tx, *tx_after;
+
+    LIST_EACH_SAFE (tx, tx_after, &ktm->tx_list, in_ktm) {
+        atomic_fetch_or(&tx->object.signal, SIGNAL_EXPIRED);
+        run_wake(run, &tx->object);
+        tx->is_open = false;
+        if (timer_cancel(run->tm->engine, tx))
+            atomic_fetch_sub(&tx->object.holds, 1);
+        ktm_reap(&tx->object);
+    }
+    LIST_EACH_SAFE (rm, rm_after, &ktm->rm_list, in_ktm) {
+        atomic_fetch_or(&rm->object.signal, SIGNAL_EXPIRED);
+        run_wake(run, &rm->object);
+        rm->is_open = false;
+        ktm_reap(&rm->object);
+    }
+}
+
+static void
+wait_for_forces(struct run *run)
+{
+    struct transaction *tx;
+
+    LIST_EACH (tx, &run->tm->core.tx_list, in_ktm) {
+        if (tx->forcing) {
+            run_wait_settled(run, tx);
+            wait_for_forces(run); /* the list may have changed meanwhile */
+            return;
+        }
+    }
+}
+
+void
+tm_close(struct engine_tm *tm)
+{
+    struct run run;
+
+    run_begin_tm(&run, tm);
+    run_shutdown(&run, REASON_TM_CLOSED); /* [CLOSE-TM-01, ROLL-07] */
+    wait_for_forces(&run);
+    run_end(&run);
+    if (tm->log && tm->core.state == KTM_ONLINE)
+        (void)log_checkpoint(tm); /* [CLOSE-TM-02, LOG-09] */
+    run_begin_tm(&run, tm);
+    tm->core.state = KTM_CLOSED; /* every handle below has expired [CLOSE-TM-03] */
+    expire_all(&run);
+    run_end(&run);
+    sys_mutex_lock(&tm->engine->attaching);
+    log_detach(tm); /* it can be attached again [CLOSE-TM-04] */
+    sys_mutex_unlock(&tm->engine->attaching);
+    sys_mutex_lock(&tm->engine->mutex);
+    list_remove(&tm->in_engine);
+    sys_mutex_unlock(&tm->engine->mutex);
+}
+
+/* ---- queries ----------------------------------------------------------------------------------
+ */
+
+void
+engine_tm_query(struct object *object, struct engine_tm_info *out)
+{
+    struct engine_tm *tm = AS_TM(object);
+
+    sys_mutex_lock(&tm->mutex);
+    *out = (struct engine_tm_info){.identity = tm->core.identity,
+                                   .log_identity = tm->core.log_identity,
+                                   .clock = tm->core.clock,
+                                   .last_recovered_lsn = tm->last_recovered_lsn,
+                                   .state = (uint8_t)tm->core.state,
+                                   .is_volatile = tm->core.is_volatile,
+                                   .log_name = tm->log_name,
+                                   .log_name_units = tm->log_name_units};
+    if (!list_is_empty(&tm->core.logged))
+        out->oldest_transaction =
+            list_first(&tm->core.logged, struct transaction, in_log)->link.guid;
+    sys_mutex_unlock(&tm->mutex);
+}
+
+NTSTATUS
+engine_tm_probe(struct object *object)
+{
+    struct engine_tm *tm = AS_TM(object);
+    struct clfs_info info = {0};
+    bool is_online;
+
+    if (tm->core.is_volatile)
+        return status_raise(STATUS_TM_VOLATILE);
+    sys_mutex_lock(&tm->mutex);
+    is_online = tm->core.state == KTM_ONLINE;
+    if (is_online)
+        clfs_log_info(tm->log, &info);
+    sys_mutex_unlock(&tm->mutex);
+    return is_online && !info.is_failed ? STATUS_SUCCESS
+                                        : status_raise(STATUS_TRANSACTIONMANAGER_NOT_ONLINE);
+}
+
+static void
+each_in_tm(struct engine_tm *tm, enum object_kind kind, void (*each)(void *, const GUID *),
+           void *context)
+{
+    struct resource_manager *rm;
+    struct transaction *tx;
+
+    sys_mutex_lock(&tm->mutex);
+    if (kind == OBJECT_RM) {
+        LIST_EACH (rm, &tm->core.rm_list, in_ktm)
+            if (rm->is_listed)
+                each(context, &rm->link.guid);
+    } else {
+        LIST_EACH (tx, &tm->core.tx_list, in_ktm)
+            if (tx->is_listed)
+                each(context, &tx->link.guid);
+    }
+    sys_mutex_unlock(&tm->mutex);
+}
+
+static void
+each_everywhere(struct engine *engine, enum object_kind kind, void (*each)(void *, const GUID *),
+                void *context)
+{
+    struct engine_tm *tm;
+
+    sys_mutex_lock(&engine->mutex);
+    LIST_EACH (tm, &engine->tms, in_engine) {
+        if (kind == OBJECT_TM)
+            each(context, &tm->core.identity);
+        else
+            each_in_tm(tm, kind, each, context);
+    }
+    if (kind == OBJECT_TX)
+        each_in_tm(engine->nursery, kind, each, context);
+    sys_mutex_unlock(&engine->mutex);
+}
+
+NTSTATUS
+engine_enumerate(struct engine *engine, struct object *root, enum object_kind kind,
+                 void (*each)(void *context, const GUID *guid), void *context)
+{
+    struct enlistment *en;
+    struct run run;
+
+    if (!root && (kind == OBJECT_TM || kind == OBJECT_TX)) {
+        each_everywhere(engine, kind, each, context);
+    } else if (root && root->kind == OBJECT_TM && (kind == OBJECT_RM || kind == OBJECT_TX)) {
+        each_in_tm(AS_TM(root), kind, each, context);
+    } else if (root && root->kind == OBJECT_RM && kind == OBJECT_EN) {
+        run_begin(&run, root);
+        LIST_EACH (en, &AS_RM(root)->en_list, in_rm)
+            each(context, &en->link.guid);
+        run_end(&run);
+    } else {
+        return status_raise(STATUS_INVALID_PARAMETER); /* [ENUM-07] */
+    }
+    return STATUS_SUCCESS;
+}
