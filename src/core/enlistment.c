@@ -65,8 +65,7 @@ enlistment_is_recoverable(const struct enlistment *en)
            enlistment_asks(en, TRANSACTION_NOTIFY_COMMIT);
 }
 
-/* ---- making and unmaking ----------------------------------------------------------------------
- */
+/* ---- making and unmaking ---- */
 
 struct enlistment *
 enlistment_create(const GUID *guid, uint32_t mask, bool is_superior, void *key)
@@ -213,8 +212,7 @@ enlistment_create_step(struct ktm *ktm, const struct ktm_event *event, struct kt
     return STATUS_SUCCESS;
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 static int
 answer_find(int state, int event)
@@ -308,8 +306,7 @@ enlistment_answer(const struct ktm_event *event, struct ktm_effects *effects)
     }
 }
 
-/* ---- the last handle, of the enlistment or of its RM [CLOSE-EN-01..07] -------------------------
- */
+/* ---- the last handle, of the enlistment or of its RM [CLOSE-EN-01..07] ---- */
 
 static void
 enlistment_lose(struct enlistment *en)

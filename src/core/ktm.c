@@ -37,8 +37,7 @@ ktm_raise_clock(struct ktm *ktm, const int64_t *clock)
         ktm->clock = *clock;
 }
 
-/* ---- transactions -----------------------------------------------------------------------------
- */
+/* ---- transactions ---- */
 
 struct transaction *
 transaction_create(const GUID *uow)
@@ -135,8 +134,7 @@ ktm_next_undecided(struct ktm *ktm)
     return NULL;
 }
 
-/* ---- resource managers ------------------------------------------------------------------------
- */
+/* ---- resource managers ---- */
 
 struct resource_manager *
 resource_manager_create(const GUID *guid, uint32_t create_options)
@@ -236,8 +234,7 @@ resource_manager_close(struct resource_manager *rm)
     queue_discard(rm);
 }
 
-/* ---- the step ---------------------------------------------------------------------------------
- */
+/* ---- the step ---- */
 
 static NTSTATUS
 callback_failed(const struct ktm_event *event, struct ktm_effects *effects)
@@ -334,8 +331,7 @@ ktm_step(struct ktm *ktm, const struct ktm_event *event, struct ktm_effects *eff
     return STATUS_SUCCESS;
 }
 
-/* ---- the end of lives -------------------------------------------------------------------------
- */
+/* ---- the end of lives ---- */
 
 static void
 transaction_unlist(struct transaction *tx)

@@ -28,8 +28,7 @@
 #include "core/object.h"
 #include "ktmtypes.h"
 
-/* ---- states; the numbers are those of ktm-types.md section 4.1 ---------------------------------
- */
+/* ---- states; the numbers are those of ktm-types.md section 4.1 ---- */
 
 enum ktm_state {
     KTM_INITIALIZED = 1,
@@ -98,8 +97,7 @@ const char *transaction_state_name(int state);
 
 enum record_type { RECORD_PREPARE = 1, RECORD_COMMIT, RECORD_ABORT, RECORD_FORGET, RECORD_RECINFO };
 
-/* ---- objects ----------------------------------------------------------------------------------
- */
+/* ---- objects ---- */
 
 struct ktm {
     enum ktm_state state;
@@ -210,8 +208,7 @@ struct enlistment {
         *spare; /* reserved at enlistment: an outcome can always be queued [NOTIF-13] */
 };
 
-/* ---- the step ---------------------------------------------------------------------------------
- */
+/* ---- the step ---- */
 
 struct ktm_event {
     enum ktm_event_type type;
@@ -256,8 +253,7 @@ void ktm_deinit(struct ktm *ktm); /* its maps and lists must be empty */
 NTSTATUS ktm_step(struct ktm *ktm, const struct ktm_event *event,
                   struct ktm_effects *effects) must_use;
 
-/* ---- objects come and go; the engine makes the GUIDs -------------------------------------------
- */
+/* ---- objects come and go; the engine makes the GUIDs ---- */
 
 struct transaction *transaction_create(const GUID *uow); /* Active, in no TM; NULL: no memory */
 void transaction_destroy(struct transaction *tx); /* one that never entered a TM; NULL: nothing */
@@ -301,8 +297,7 @@ struct enlistment *transaction_take_delivery(struct transaction *tx, uint32_t *w
 /* A larger value becomes the clock, anything else is ignored [CLOCK-04]. */
 void ktm_raise_clock(struct ktm *ktm, const int64_t *clock);
 
-/* ---- records (docs/format/records.md) ----------------------------------------------------------
- */
+/* ---- records (docs/format/records.md) ---- */
 
 /* 'en' for RECINFO only. 'out' must have record_size() bytes. */
 size_t record_size(const struct transaction *tx, enum record_type type,

@@ -27,8 +27,7 @@ enum { ENLISTMENT_SIZE = 44 };
 /* RECINFO: enlistment 16, bytes 4, zero 4, then the bytes. */
 enum { RECINFO_SIZE = 24 };
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing ---- */
 
 static uint8_t *
 put_guid(uint8_t *out, const GUID *guid)
@@ -139,8 +138,7 @@ record_appended(struct transaction *tx, enum record_type type, uint64_t lsn)
     tx->lsn = lsn;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 /* What is left of a record; 'failed' sticks once anything was missing. */
 struct cursor {
@@ -206,8 +204,7 @@ record_clock(struct bytes record, int64_t *clock)
     return STATUS_SUCCESS;
 }
 
-/* ---- replay -----------------------------------------------------------------------------------
- */
+/* ---- replay ---- */
 
 /* The RM of a logged enlistment, Offline, so that it can be opened or adopted [RECOV-07]. */
 static NTSTATUS
@@ -471,8 +468,7 @@ ktm_abandon(struct ktm *ktm)
         ktm_reap(&rm->object);
 }
 
-/* ---- the restart area: magic 4, version 4, TM 16, log 16, clock 8, oldest LSN 8, zero 8
- * ---------- */
+/* ---- the restart area: magic 4, version 4, TM 16, log 16, clock 8, oldest LSN 8, zero 8 ---- */
 
 enum { RESTART_MAGIC = 0x524D544B /* "KTMR" */ };
 

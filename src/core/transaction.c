@@ -68,8 +68,7 @@ outcome_set(struct transaction *tx, enum transaction_outcome outcome)
     atomic_store(&tx->is_active, false);
 }
 
-/* ---- phases 0 and 1 ---------------------------------------------------------------------------
- */
+/* ---- phases 0 and 1 ---- */
 
 /* Asks every participant that wants to hear of the phase; true when nobody owes an answer [section
  * 1]. */
@@ -148,8 +147,7 @@ transaction_begin_phase_1(struct transaction *tx, struct ktm_effects *effects)
     enter_phase_1(tx, effects);
 }
 
-/* ---- the decision -----------------------------------------------------------------------------
- */
+/* ---- the decision ---- */
 
 /* Commit is what everybody wants. If somebody must remember it, the log decides: nothing is told
  * before the COMMIT record is durable [LOG-02, INV-04]; the next step of this transaction is
@@ -211,8 +209,7 @@ decide_commit(struct transaction *tx, struct ktm_effects *effects)
     commit_told(tx, effects);
 }
 
-/* ---- abort ------------------------------------------------------------------------------------
- */
+/* ---- abort ---- */
 
 static void
 abort_told(struct transaction *tx, struct ktm_effects *effects)
@@ -270,8 +267,7 @@ transaction_abort(struct transaction *tx, enum abort_reason reason, const struct
     abort_told(tx, effects);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers ---- */
 
 void
 transaction_answered(struct transaction *tx, struct ktm_effects *effects)
@@ -324,8 +320,7 @@ transaction_disconnect(struct transaction *tx, struct enlistment *delegate,
                            TRANSACTION_NOTIFY_RM_DISCONNECTED); /* [ENL-RO-08, OP-11] */
 }
 
-/* ---- the client -------------------------------------------------------------------------------
- */
+/* ---- the client ---- */
 
 static struct enlistment *
 single_phase_delegate(const struct transaction *tx)
@@ -429,8 +424,7 @@ transaction_client(const struct ktm_event *event, struct ktm_effects *effects)
     }
 }
 
-/* ---- what the log said ------------------------------------------------------------------------
- */
+/* ---- what the log said ---- */
 
 /* The COMMIT record may or may not be there: nobody is told anything, the next recovery decides
  * [PT-36, LOG-12]. */
@@ -489,8 +483,7 @@ transaction_log_answered(const struct ktm_event *event, struct ktm_effects *effe
         transaction_abort(tx, event->reason, NULL, effects); /* [PT-28, PT-31] */
 }
 
-/* ---- invariants -------------------------------------------------------------------------------
- */
+/* ---- invariants ---- */
 
 void
 transaction_check(const struct transaction *tx)

@@ -33,8 +33,7 @@ void engine_destroy(struct engine *engine);
 /* For tests: fires the time-outs that are due by the instance's own clock. */
 void engine_run_timers(struct engine *engine);
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life ---- */
 
 void engine_hold(struct object *object); /* the caller holds it already */
 void engine_release(struct object *object);
@@ -46,8 +45,7 @@ void engine_handle_close(struct object *object);
 /* True when the object's TM (or, for RM and EN, its RM) has been shut down. */
 bool engine_is_expired(struct object *object);
 
-/* ---- transaction managers ---------------------------------------------------------------------
- */
+/* ---- transaction managers ---- */
 
 /* 'log_path': POSIX path without ".blf", or NULL for a volatile TM; 'log_name': the caller's text,
  * told by queries (LogPath). Answers: OBJECT_NAME_COLLISION (log attached to a live TM),
@@ -84,8 +82,7 @@ NTSTATUS engine_tm_probe(struct object *tm) must_use; /* can its log be written 
 NTSTATUS engine_enumerate(struct engine *engine, struct object *root, enum object_kind kind,
                           void (*each)(void *context, const GUID *guid), void *context) must_use;
 
-/* ---- transactions -----------------------------------------------------------------------------
- */
+/* ---- transactions ---- */
 
 struct engine_tx_options {
     const GUID *uow;   /* NULL: generate one */
@@ -126,8 +123,7 @@ NTSTATUS engine_tx_bind(struct object *tx, struct object *tm) must_use;
 void engine_tx_id(const struct object *tx, GUID *uow); /* takes no lock [GEN-12] */
 bool engine_tx_is_active(const struct object *tx);     /* takes no lock [GEN-12] */
 
-/* ---- resource managers ------------------------------------------------------------------------
- */
+/* ---- resource managers ---- */
 
 NTSTATUS engine_rm_create(struct object *tm, const GUID *guid, uint32_t create_options,
                           const uint16_t *description, size_t description_units,
@@ -150,8 +146,7 @@ NTSTATUS engine_rm_query(struct object *rm, struct engine_rm_info *out) must_use
 NTSTATUS engine_rm_get_notification(struct object *rm, TRANSACTION_NOTIFICATION *out, uint32_t size,
                                     uint64_t deadline, uint32_t *length);
 
-/* ---- enlistments ------------------------------------------------------------------------------
- */
+/* ---- enlistments ---- */
 
 NTSTATUS engine_en_create(struct object *rm, struct object *tx, uint32_t create_options,
                           NOTIFICATION_MASK mask, void *key, struct object **out) must_use;
@@ -176,8 +171,7 @@ NTSTATUS engine_en_key_reference(struct object *en,
 NTSTATUS engine_en_key_dereference(struct object *en,
                                    bool *was_last) must_use; /* takes no lock [GEN-12] */
 
-/* ---- waiting ----------------------------------------------------------------------------------
- */
+/* ---- waiting ---- */
 
 /* TX: until it is signalled; RM: until its queue is not empty. Answers: SUCCESS, TIMEOUT,
  * OBJECT_TYPE_MISMATCH (TM, EN), TRANSACTION_OBJECT_EXPIRED [OBJ-19, SIG-01..06]. */

@@ -73,8 +73,7 @@ tm_of_ktm(struct ktm *ktm)
 #define AS_TX(o) container_of(o, struct transaction, object)
 #define AS_EN(o) container_of(o, struct enlistment, object)
 
-/* ---- run.c ------------------------------------------------------------------------------------
- */
+/* ---- run.c ---- */
 
 /* One call into the engine: what it must tell its caller and whom it must wake when the lock is
  * off. */
@@ -107,8 +106,7 @@ void run_wake(struct run *run, struct object *object);
 /* Sleeps until the force of 'tx' is over, with the lock off meanwhile. */
 void run_wait_settled(struct run *run, struct transaction *tx);
 
-/* ---- log.c ------------------------------------------------------------------------------------
- */
+/* ---- log.c ---- */
 
 /* Opens (and, with 'create', makes) the log; physical_log says which it is. */
 NTSTATUS log_open(struct engine_tm *tm, const char *path, bool create) must_use;
@@ -134,16 +132,25 @@ NTSTATUS log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_e
 /* Gives the attached log a new TM identity [TM-RENAME-01..07]. */
 NTSTATUS log_rename(struct engine_tm *tm, const GUID *expected) must_use;
 
-/* ---- timer.c ----------------------------------------------------------------------------------
- */
+/* ---- life.c, waiting.c, transactions.c ---- */
+
+NTSTATUS object_check_alive(struct object *object) must_use; /* [OBJ-21, TMR-05] */
+NTSTATUS tm_check_online(struct object *tm) must_use;        /* [TM-STATE-01] */
+void object_hand_out(struct object *object,
+                     struct object **out); /* one more handle, under the lock */
+GUID fresh_guid(struct engine *engine);    /* [OBJ-18] */
+void object_wait_for(struct object *object, uint32_t bits);
+/* Moves an unbound transaction to 'tm', whose lock is held on return, whatever the status. */
+NTSTATUS transaction_bind_locked(struct engine_tm *tm, struct transaction *tx) must_use;
+
+/* ---- timer.c ---- */
 
 void timers_init(struct timers *timers, bool has_thread);
 void timers_deinit(struct timers *timers);
 /* With the TM's lock held. Answers: INSUFFICIENT_RESOURCES. */
 NTSTATUS timer_set(struct engine *engine, struct transaction *tx, uint64_t deadline) must_use;
 bool timer_cancel(struct engine *engine, struct transaction *tx); /* true: a hold was given back */
-/* ---- tm.c -------------------------------------------------------------------------------------
- */
+/* ---- tm.c ---- */
 
 struct engine_tm *tm_create(struct engine *engine, bool is_volatile);
 void tm_destroy_if_over(struct engine_tm *tm); /* with its lock held; lets go of it */

@@ -44,8 +44,7 @@ log_wait_unused(struct engine_tm *tm)
         (void)sys_wait(&tm->log_users, users, SYS_FOREVER);
 }
 
-/* ---- appending --------------------------------------------------------------------------------
- */
+/* ---- appending ---- */
 
 static NTSTATUS
 scratch_reserve(struct engine_tm *tm, size_t size)
@@ -85,8 +84,7 @@ log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
     return STATUS_SUCCESS;
 }
 
-/* ---- reservations -----------------------------------------------------------------------------
- */
+/* ---- reservations ---- */
 
 void
 log_unreserve(struct engine_tm *tm, struct transaction *tx)
@@ -159,8 +157,7 @@ log_reserve(struct run *run, struct transaction *tx)
     return status;
 }
 
-/* ---- checkpoints ------------------------------------------------------------------------------
- */
+/* ---- checkpoints ---- */
 
 static uint64_t
 distance(const struct engine_tm *tm, uint64_t from, uint64_t to)
@@ -324,8 +321,7 @@ log_checkpoint(struct engine_tm *tm)
     return status;
 }
 
-/* ---- attaching --------------------------------------------------------------------------------
- */
+/* ---- attaching ---- */
 
 /* Damage of any kind is one status at this level; the rest is told as it is [TM-CREATE-17,
  * CLFS-KTM-06]. */
@@ -449,8 +445,7 @@ log_detach(struct engine_tm *tm)
     tm->log = NULL;
 }
 
-/* ---- replay -----------------------------------------------------------------------------------
- */
+/* ---- replay ---- */
 
 /* Reads on from where the last call stopped, to 'target' or to the end [TM-ROLLFWD-09, -10]. */
 NTSTATUS
@@ -481,8 +476,7 @@ log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end)
     return STATUS_SUCCESS;
 }
 
-/* ---- a new identity for a log that nobody has attached [TM-RENAME-01..07] ----------------------
- */
+/* ---- a new identity for a log that nobody has attached [TM-RENAME-01..07] ---- */
 
 NTSTATUS
 log_rename(struct engine_tm *tm, const GUID *expected)

@@ -42,8 +42,7 @@ lock_object(struct object *object)
     return tm_of_ktm(ktm);
 }
 
-/* ---- waking -----------------------------------------------------------------------------------
- */
+/* ---- waking ---- */
 
 static void
 wake_now(struct object *object)
@@ -105,8 +104,7 @@ relock(struct run *run)
     sys_mutex_lock(&run->tm->mutex);
 }
 
-/* ---- the run ----------------------------------------------------------------------------------
- */
+/* ---- the run ---- */
 
 void
 run_begin(struct run *run, struct object *object)
@@ -170,8 +168,7 @@ step_and_perform(struct run *run, struct ktm_event *event)
     perform(run, &effects);
 }
 
-/* ---- effects ----------------------------------------------------------------------------------
- */
+/* ---- effects ---- */
 
 static void
 signal_set(struct run *run, struct transaction *tx, uint32_t bits)

@@ -5,8 +5,7 @@
 
 #include <stdlib.h>
 
-/* ---- instances --------------------------------------------------------------------------------
- */
+/* ---- instances ---- */
 
 static struct engine *_Atomic instance;
 
@@ -98,8 +97,7 @@ engine_destroy(struct engine *engine)
     free(engine);
 }
 
-/* ---- memory -----------------------------------------------------------------------------------
- */
+/* ---- memory ---- */
 
 /* What the rooms above have hung on an object that is about to be freed. */
 static void
@@ -143,8 +141,7 @@ tm_destroy_if_over(struct engine_tm *tm)
     free(tm);
 }
 
-/* ---- the registry -----------------------------------------------------------------------------
- */
+/* ---- the registry ---- */
 
 /* A live TM whose value at 'offset' (a GUID) is 'guid', with one more handle; or NULL. */
 static struct engine_tm *
@@ -208,8 +205,7 @@ engine_tm_open_guid(struct engine *engine, const GUID *identity, struct object *
                : status_raise(STATUS_TRANSACTIONMANAGER_NOT_FOUND);
 }
 
-/* ---- creating ---------------------------------------------------------------------------------
- */
+/* ---- creating ---- */
 
 static NTSTATUS
 name_set(struct engine_tm *tm, const uint16_t *name, size_t units)
@@ -328,8 +324,7 @@ engine_tm_rename(struct engine *engine, const char *log_path, const GUID *expect
     return status;
 }
 
-/* ---- recovery ---------------------------------------------------------------------------------
- */
+/* ---- recovery ---- */
 
 /* A rebuilt transaction must not have the UOW of a live one elsewhere [TM-RECOVER-10]. */
 static NTSTATUS
@@ -423,8 +418,7 @@ engine_tm_recover(struct object *object, const int64_t *clock)
     return status;
 }
 
-/* ---- the last handle [CLOSE-TM-01..06] ---------------------------------------------------------
- */
+/* ---- the last handle [CLOSE-TM-01..06] ---- */
 
 static void
 expire_all(struct run *run)
@@ -486,8 +480,7 @@ tm_close(struct engine_tm *tm)
     sys_mutex_unlock(&tm->engine->mutex);
 }
 
-/* ---- queries ----------------------------------------------------------------------------------
- */
+/* ---- queries ---- */
 
 void
 engine_tm_query(struct object *object, struct engine_tm_info *out)

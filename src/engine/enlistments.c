@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: MIT */
+/* Enlistments at the door of the engine: made, found, recovered; answers and requests [ENL family].
+ */
+#include "engine/inner.h"
+
+/* What refuses an enlistment before the transaction is bound to anything [GEN-06]. */
+static NTSTATUS
+check_enlist(struct object *rm, struct transaction *tx, uint32_t create_options, uint32_t mask)
+{
+    struct resource_manager *manager = AS_RM(rm);
+    struct ktm *ktm = manager->ktm;
+    struct ktm *bound = atomic_load(&tx->ktm);
+
+    TRY(notification_mask_check(mask, create_options & ENLISTMENT_SUPERIOR));
+    TRY(object_check_alive(rm));
+    TRY(object_check_alive(&tx->object));
+    if (ktm->state != KTM_ONLINE || !manager->is_online)
+        return status_raise(STATUS_TRANSACTIONMANAGER_NOT_ONLINE); /* [ENL-CREATE-09] */
+    if (bound != ktm && !bound->is_nursery) /* another TM [ENL-CREATE-18, -19, BR-07] */
+        return status_raise(tx->create_options & TRANSACTION_DO_NOT_PROMOTE
+                                ? STATUS_TRANSACTION_REQUIRED_PROMOTION
+                                : STATUS_NOT_SUPPORTED);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+enlist_locked(struct run *run, struct ktm_event *event, struct object **out)
+{
+    struct enlistment *en = event->en;
+    NTSTATUS status;
+
+    if (event->tx->ktm != &run->tm->core)
+        return status_raise(STATUS_TRANSACTION_REQUEST_NOT_VALID); /* bound elsewhere in between */
+    object_hand_out(&en->object, out); /* its notifications may run before we return [NOTIF-12] */
+    engine_hold(&en->object);
+    status = run_step(run, event);
+    if (status == STATUS_SUCCESS)
+        run_release(run, &en->object);
+    return status;
+}
+
+NTSTATUS
+engine_en_create(struct object *rm, struct object *tx, uint32_t create_options,
+                 NOTIFICATION_MASK mask, void *key, struct object **out)
+{
+    struct engine_tm *tm = tm_of_ktm(AS_RM(rm)->ktm);
+    GUID guid = fresh_guid(tm->engine);
+    struct ktm_event event = {.type = KTM_EN_CREATE, .tx = AS_TX(tx), .rm = AS_RM(rm)};
+    struct object *made = NULL;
+    struct run run;
+    NTSTATUS status;
+
+    TRY(check_enlist(rm, event.tx, create_options, mask));
+    event.en = enlistment_create(&guid, mask, create_options & ENLISTMENT_SUPERIOR, key);
+    if (!event.en)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES); /* [ENL-CREATE-08] */
+    if (atomic_load(&event.tx->ktm)->is_nursery) {
+        status = transaction_bind_locked(tm, event.tx); /* [ENL-CREATE-03] */
+        run = (struct run){.tm = tm};
+    } else {
+        run_begin_tm(&run, tm);
+        status = STATUS_SUCCESS;
+    }
+    if (status == STATUS_SUCCESS)
+        status = enlist_locked(&run, &event, &made);
+    run_end(&run);
+    if (status == STATUS_SUCCESS)
+        *out = made;
+    else
+        enlistment_destroy(event.en);
+    return status;
+}
+
+NTSTATUS
+engine_en_open(struct object *rm, const GUID *guid, struct object **out)
+{
+    struct enlistment *en;
+    struct run run;
+    NTSTATUS status;
+
+    run_begin(&run, rm);
+    status = object_check_alive(rm);
+    if (status == STATUS_SUCCESS) {
+        en = resource_manager_find_enlistment(AS_RM(rm), guid);
+        if (en && !(en->state == EN_FINISHED && en->object.handles == 0)) {
+            object_hand_out(&en->object, out);
+            en->is_attached = true;
+        } else {
+            status = status_raise(STATUS_ENLISTMENT_NOT_FOUND); /* [ENL-OPEN-02, -06] */
+        }
+    }
+    run_end(&run);
+    return status;
+}
+
+NTSTATUS
+engine_en_recover(struct object *object, void *key)
+{
+    struct ktm_event event = {.type = KTM_EN_RECOVER, .en = AS_EN(object), .key = key};
+    struct run run;
+    NTSTATUS status;
+
+    run_begin(&run, object);
+    status = object_check_alive(object);
+    if (status == STATUS_SUCCESS)
+        status = run_step(&run, &event);
+    run_end(&run);
+    if (status != STATUS_SUCCESS)
+        return status;
+    return run.is_pending ? STATUS_PENDING : STATUS_SUCCESS; /* [ENL-RECOVER-04] */
+}
+
+static bool
+starts_commit(const struct transaction *tx, int event)
+{
+    return (event == KTM_EN_PREPREPARE || event == KTM_EN_PREPARE || event == KTM_EN_COMMIT) &&
+           tx->state == TX_ACTIVE;
+}
+
+/* What the caller is told; the log's trouble shows in the transaction, not here [ENL-PC-05,
+ * ENL-CE-15]. */
+static NTSTATUS
+request_answer(const struct run *run, const struct enlistment *en, int event)
+{
+    const struct transaction *tx = en->tx;
+    int outcome = atomic_load(&tx->outcome);
+
+    if (event == KTM_EN_COMMIT && outcome == OUTCOME_UNAVAILABLE && tx->driver == DRIVER_SUPERIOR_3)
+        return STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
+    if (event == KTM_EN_COMMIT_COMPLETE || event == KTM_EN_ROLLBACK_COMPLETE ||
+        event == KTM_EN_REQUEST_OUTCOME)
+        return STATUS_SUCCESS; /* [ENL-CC-07, ENL-RC-05, TMR-23..25] */
+    return run->is_pending ? STATUS_PENDING : STATUS_SUCCESS; /* [OP-09] */
+}
+
+NTSTATUS
+engine_en_request(struct object *object, int type, const int64_t *clock)
+{
+    struct enlistment *en = AS_EN(object);
+    struct ktm_event event = {.type = (enum ktm_event_type)type, .en = en, .clock = clock};
+    struct run run;
+    NTSTATUS status;
+
+    run_begin(&run, object);
+    status = object_check_alive(object);
+    if (status == STATUS_SUCCESS && starts_commit(en->tx, type) && en->is_superior)
+        status = log_reserve(&run, en->tx);
+    if (status == STATUS_SUCCESS)
+        status = run_step(&run, &event);
+    run_end(&run);
+    return status == STATUS_SUCCESS ? request_answer(&run, en, type) : status;
+}
+
+NTSTATUS
+engine_en_query(struct object *object, struct engine_en_info *out)
+{
+    const struct enlistment *en = AS_EN(object);
+
+    TRY(object_check_alive(object));
+    *out = (struct engine_en_info){
+        .guid = en->link.guid, .uow = en->tx->link.guid, .rm = en->rm->link.guid};
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+engine_en_recovery_info(struct object *object, void *into, uint32_t *size)
+{
+    const struct enlistment *en = AS_EN(object);
+    struct run run;
+    NTSTATUS status;
+
+    run_begin(&run, object);
+    status = object_check_alive(object);
+    if (status == STATUS_SUCCESS && run.tm->core.is_volatile)
+        status = status_raise(STATUS_TM_VOLATILE); /* [ENL-QUERY-11, VOL-06] */
+    if (status == STATUS_SUCCESS) {
+        if (*size < en->recovery_info_size)
+            status = status_raise(STATUS_BUFFER_TOO_SMALL);
+        else if (en->recovery_info_size)
+            memcpy(into, en->recovery_info, en->recovery_info_size);
+        *size = en->recovery_info_size;
+    }
+    run_end(&run);
+    return status;
+}
+
+static NTSTATUS
+set_recovery_info(struct run *run, struct enlistment *en, struct bytes info)
+{
+    struct transaction *tx = en->tx;
+    uint64_t lsn;
+
+    if (run->tm->core.is_volatile)
+        return status_raise(STATUS_TM_VOLATILE); /* [ENL-SET-08] */
+    if (info.size > clfs_record_size_max(LOG_BLOCK_SIZE) / 2)
+        return status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG); /* [ENL-SET-09] */
+    TRY(enlistment_set_recovery_info(en, info));
+    if (!tx->logged_as || !enlistment_is_recoverable(en) || run->tm->core.state != KTM_ONLINE)
+        return STATUS_SUCCESS; /* durable with the record that ends its phase [LOG-07, ENL-SET-02]
+                                */
+    run->has_appended = true;  /* the record is there already: a lazy one follows it [ENL-SET-10] */
+    return log_append(run->tm, tx, RECORD_RECINFO, en, &lsn);
+}
+
+NTSTATUS
+engine_en_set_recovery_info(struct object *object, struct bytes info)
+{
+    struct run run;
+    NTSTATUS status;
+
+    run_begin(&run, object);
+    status = object_check_alive(object);
+    if (status == STATUS_SUCCESS)
+        status = set_recovery_info(&run, AS_EN(object), info);
+    run_end(&run);
+    return status;
+}
+
+NTSTATUS
+engine_en_key_reference(struct object *object, void **key)
+{
+    struct enlistment *en = AS_EN(object);
+    uint32_t references = atomic_load(&en->key_references);
+
+    do {
+        if (references == 0)
+            return status_raise(STATUS_UNSUCCESSFUL); /* [TMR-18] */
+        if (references == UINT32_MAX)
+            return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    } while (!atomic_compare_exchange_weak(&en->key_references, &references, references + 1));
+    *key = atomic_load(&en->key);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+engine_en_key_dereference(struct object *object, bool *was_last)
+{
+    struct enlistment *en = AS_EN(object);
+    uint32_t references = atomic_load(&en->key_references);
+
+    do {
+        if (references == 0)
+            return status_raise(STATUS_UNSUCCESSFUL); /* [TMR-19] */
+    } while (!atomic_compare_exchange_weak(&en->key_references, &references, references - 1));
+    *was_last = references == 1;
+    return STATUS_SUCCESS;
+}
