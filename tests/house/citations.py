@@ -27,6 +27,7 @@ CASES = [
     ("SIG-01, 42 times", ["SIG-01"]),
     ("[SIG-77]", [None]),
     ("[SIG-05..07]", ["SIG-05", "SIG-06", None]),
+    ("[RECOV-11..21]", ["RECOV-11", "RECOV-12", "RECOV-20", "RECOV-21"]),
     ("[NOWHERE-01]", [None]),
     ("[UTF-16] SHA-25 UTF-08 NOWHERE-01", []),
     ("x[sizeof(a)-12]", []),
