@@ -33,6 +33,39 @@
 #define CLFS_CONTAINERS_MAX      1023u
 #define CLFS_BLOCK_RECORDS_MAX   512u
 
+/* An LSN is container id, byte offset of the block in it, number of the record in the block
+ * [CLFS-LSN-01]. An *address* is an LSN whose record number is 0. */
+static inline uint64_t
+clfs_lsn_make(uint32_t container, uint64_t offset, unsigned sequence)
+{
+    CHECK(offset % CLFS_SECTOR_SIZE == 0 && offset < (UINT64_C(1) << 32) && sequence < 512);
+    return (uint64_t)container << 32 | offset | sequence;
+}
+
+static inline uint32_t
+clfs_lsn_container(uint64_t lsn)
+{
+    return (uint32_t)(lsn >> 32);
+}
+
+static inline uint32_t
+clfs_lsn_offset(uint64_t lsn)
+{
+    return (uint32_t)lsn & ~511u;
+}
+
+static inline unsigned
+clfs_lsn_sequence(uint64_t lsn)
+{
+    return (unsigned)lsn & 511;
+}
+
+static inline uint64_t
+clfs_lsn_block(uint64_t lsn) /* the address of the block the record is in */
+{
+    return lsn & ~UINT64_C(511);
+}
+
 struct clfs_log;
 struct clfs_area;
 struct clfs_reader;
@@ -53,6 +86,10 @@ NTSTATUS clfs_log_close(struct clfs_log *log);
 /* Removes base file, then containers, when the last opener closes [CLFS-DELETE-01, -12]. */
 NTSTATUS clfs_log_delete(struct clfs_log *log) must_use;
 
+/* Which physical log this is: the same for all openers in this process while one of them has it
+ * open. */
+const void *clfs_log_physical(const struct clfs_log *log);
+
 /* Adds 'count' containers of *size bytes (rounded up; 0 = the size the log has). 'paths' as the
  * caller of ClfsAddLogContainer gives them, or NULL: '<path>.c<n>' beside the base file. All or
  * none; durable on return [CLFS-CONT-01..19]. Answers: INVALID_PARAMETER, OBJECT_NAME_COLLISION,
@@ -62,7 +99,8 @@ NTSTATUS clfs_log_add_containers(struct clfs_log *log, unsigned count, uint64_t 
 
 struct clfs_info {
     GUID identity;
-    uint64_t container_size;
+    uint32_t sector_size;
+    uint64_t container_size; /* 0: no container yet */
     unsigned containers, containers_free;
     uint64_t total_available, current_available, total_reservation; /* bytes */
     uint64_t base_lsn, last_lsn, flushed_lsn; /* last, flushed: exclusive bounds */
@@ -75,11 +113,27 @@ struct clfs_info {
 void clfs_log_info(struct clfs_log *log,
                    struct clfs_info *out); /* one consistent picture [CLFS-INFO-15] */
 
+/* How an area gets the memory of its blocks; all zero: malloc, no limit. The functions are called
+ * without any lock of the log held [CLFS-AREA-06]. */
+struct clfs_area_options {
+    void *(*allocate)(void *context, size_t size); /* 8-byte aligned; NULL: no memory */
+    void (*release)(void *context, void *memory);
+    void *context;
+    unsigned blocks_max; /* an append that needs one more: LOG_BLOCKS_EXHAUSTED; 0: no limit */
+};
+
 /* 'block_size' is rounded up to sectors; the largest record is one block less its overhead, see
  * clfs_record_size_max. Answers: LOG_NOT_ENOUGH_CONTAINERS, INVALID_PARAMETER,
- * INSUFFICIENT_RESOURCES. */
-NTSTATUS clfs_area_create(struct clfs_log *log, uint32_t block_size,
-                          struct clfs_area **out) must_use;
+ * INSUFFICIENT_RESOURCES. 'options' NULL: all zero. */
+NTSTATUS clfs_area_create_with(struct clfs_log *log, uint32_t block_size,
+                               const struct clfs_area_options *options,
+                               struct clfs_area **out) must_use;
+
+static inline NTSTATUS must_use
+clfs_area_create(struct clfs_log *log, uint32_t block_size, struct clfs_area **out)
+{
+    return clfs_area_create_with(log, block_size, NULL, out);
+}
 NTSTATUS
 clfs_area_destroy(struct clfs_area *area); /* flushes; gives back reservations; NULL: nothing */
 uint32_t clfs_record_size_max(uint32_t block_size);
@@ -101,6 +155,10 @@ NTSTATUS clfs_flush(struct clfs_area *area, uint64_t lsn, uint64_t *flushed) mus
  * held. */
 NTSTATUS clfs_write_behind(struct clfs_area *area) must_use;
 
+/* Writes everything appended so far, the block just being filled included, and forces nothing: what
+ * CLFS_FLAG_FORCE_APPEND asks for [CLFS-APPEND-23]. */
+NTSTATUS clfs_write_out(struct clfs_area *area) must_use;
+
 /* The reserved size of one record of 'size' data bytes, 0 when no block can hold it [CLFS-RESV-06].
  */
 uint64_t clfs_reserved_size(const struct clfs_area *area, uint64_t size);
@@ -109,8 +167,14 @@ NTSTATUS clfs_reserve(struct clfs_area *area, unsigned records, uint64_t bytes) 
 /* Answers: LOG_RECORDS_RESERVED_INVALID, LOG_SPACE_RESERVED_INVALID (more than is reserved). */
 NTSTATUS clfs_unreserve(struct clfs_area *area, unsigned records, uint64_t bytes);
 
-/* Moves the base without forcing it; freed containers are reused only once the base is durable
- * [CLFS-BASE-10..26, CLFS-MODEL-18]. Answers: LOG_TAIL_INVALID, ACCESS_DENIED. */
+/* Both at once, by what is added; a negative number gives back. Answers: those of the two. */
+NTSTATUS clfs_adjust_reservation(struct clfs_area *area, int64_t records, int64_t bytes) must_use;
+
+/* Moves the base [CLFS-BASE-10..26]. It is made durable here only if that frees a container,
+ * because a container may be reused only behind a durable base [CLFS-MODEL-18] and an append never
+ * does I/O: one metadata write and force per container, and on return the space is usable.
+ * Otherwise the move becomes durable with the next metadata write. Answers: LOG_TAIL_INVALID,
+ * ACCESS_DENIED, LOG_METADATA_FLUSH_FAILED, those of clfs_flush. */
 NTSTATUS clfs_advance_base(struct clfs_area *area, uint64_t base) must_use;
 
 /* Appends a restart record, forces everything, then makes restart LSN and base durable together
