@@ -144,7 +144,7 @@ engine_en_request(struct object *object, int type, const int64_t *clock)
     run_begin(&run, object);
     status = object_check_alive(object);
     if (status == STATUS_SUCCESS && starts_commit(en->tx, type) && en->is_superior)
-        status = log_reserve(&run, en->tx);
+        status = tm_log_reserve(&run, en->tx);
     if (status == STATUS_SUCCESS)
         status = run_step(&run, &event);
     run_end(&run);
@@ -199,7 +199,7 @@ set_recovery_info(struct run *run, struct enlistment *en, struct bytes info)
         return STATUS_SUCCESS; /* durable with the record that ends its phase [LOG-07, ENL-SET-02]
                                 */
     run->has_appended = true;  /* the record is there already: a lazy one follows it [ENL-SET-10] */
-    return log_append(run->tm, tx, RECORD_RECINFO, en, &lsn);
+    return tm_log_append(run->tm, tx, RECORD_RECINFO, en, &lsn);
 }
 
 NTSTATUS

@@ -109,28 +109,28 @@ void run_wait_settled(struct run *run, struct transaction *tx);
 /* ---- log.c ---- */
 
 /* Opens (and, with 'create', makes) the log; physical_log says which it is. */
-NTSTATUS log_open(struct engine_tm *tm, const char *path, bool create) must_use;
+NTSTATUS tm_log_open(struct engine_tm *tm, const char *path, bool create) must_use;
 /* Reads the TM's identity from the open log, or gives it one. */
-NTSTATUS log_attach(struct engine_tm *tm) must_use;
+NTSTATUS tm_log_attach(struct engine_tm *tm) must_use;
 /* Waits until nobody is in the log, then closes it. With no lock held. */
-void log_detach(struct engine_tm *tm);
+void tm_log_detach(struct engine_tm *tm);
 /* Around every use of tm->area without the lock; entered with it held. */
-void log_enter(struct engine_tm *tm);
-void log_leave(struct engine_tm *tm);
-NTSTATUS log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
-                    const struct enlistment *en, uint64_t *lsn) must_use;
+void tm_log_enter(struct engine_tm *tm);
+void tm_log_leave(struct engine_tm *tm);
+NTSTATUS tm_log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
+                       const struct enlistment *en, uint64_t *lsn) must_use;
 /* Sets aside space for all records the transaction may still need [LOG-14]; grows the log when it
  * must, for which the run's lock is let go of and taken again. */
-NTSTATUS log_reserve(struct run *run, struct transaction *tx) must_use;
+NTSTATUS tm_log_reserve(struct run *run, struct transaction *tx) must_use;
 /* The same without making room, under the lock. Answers: LOG_FULL. */
-NTSTATUS log_reserve_now(struct engine_tm *tm, struct transaction *tx) must_use;
-void log_unreserve(struct engine_tm *tm, struct transaction *tx);
-bool log_checkpoint_due(const struct engine_tm *tm);
+NTSTATUS tm_log_reserve_now(struct engine_tm *tm, struct transaction *tx) must_use;
+void tm_log_unreserve(struct engine_tm *tm, struct transaction *tx);
+bool tm_log_checkpoint_due(const struct engine_tm *tm);
 /* With no lock held. */
-NTSTATUS log_checkpoint(struct engine_tm *tm);
-NTSTATUS log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end) must_use;
+NTSTATUS tm_log_checkpoint(struct engine_tm *tm);
+NTSTATUS tm_log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end) must_use;
 /* Gives the attached log a new TM identity [TM-RENAME-01..07]. */
-NTSTATUS log_rename(struct engine_tm *tm, const GUID *expected) must_use;
+NTSTATUS tm_log_rename(struct engine_tm *tm, const GUID *expected) must_use;
 
 /* ---- life.c, waiting.c, transactions.c ---- */
 

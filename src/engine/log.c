@@ -23,13 +23,13 @@
 static const GUID nobody;
 
 void
-log_enter(struct engine_tm *tm)
+tm_log_enter(struct engine_tm *tm)
 {
     atomic_fetch_add(&tm->log_users, 1);
 }
 
 void
-log_leave(struct engine_tm *tm)
+tm_log_leave(struct engine_tm *tm)
 {
     if (atomic_fetch_sub(&tm->log_users, 1) == 1)
         sys_wake(&tm->log_users, INT_MAX);
@@ -64,8 +64,8 @@ scratch_reserve(struct engine_tm *tm, size_t size)
 }
 
 NTSTATUS
-log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
-           const struct enlistment *en, uint64_t *lsn)
+tm_log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
+              const struct enlistment *en, uint64_t *lsn)
 {
     size_t size = record_size(tx, type, en);
     uint64_t reserved = clfs_reserved_size(tm->area, size);
@@ -87,7 +87,7 @@ log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
 /* ---- reservations ---- */
 
 void
-log_unreserve(struct engine_tm *tm, struct transaction *tx)
+tm_log_unreserve(struct engine_tm *tm, struct transaction *tx)
 {
     if (tx->reserved_records && tm->area)
         (void)clfs_unreserve(tm->area, tx->reserved_records, tx->reserved_bytes);
@@ -97,7 +97,7 @@ log_unreserve(struct engine_tm *tm, struct transaction *tx)
 
 /* PREPARE (with a superior), COMMIT, and ABORT or FORGET. */
 NTSTATUS
-log_reserve_now(struct engine_tm *tm, struct transaction *tx)
+tm_log_reserve_now(struct engine_tm *tm, struct transaction *tx)
 {
     uint64_t large = clfs_reserved_size(tm->area, record_size(tx, RECORD_COMMIT, NULL));
     uint64_t small = clfs_reserved_size(tm->area, record_size(tx, RECORD_FORGET, NULL));
@@ -127,15 +127,15 @@ run_unlocked(struct run *run, NTSTATUS (*work)(struct engine_tm *), NTSTATUS *st
 {
     struct engine_tm *tm = run->tm;
 
-    log_enter(tm);
+    tm_log_enter(tm);
     sys_mutex_unlock(&tm->mutex);
     *status = work(tm);
     sys_mutex_lock(&tm->mutex);
-    log_leave(tm);
+    tm_log_leave(tm);
 }
 
 NTSTATUS
-log_reserve(struct run *run, struct transaction *tx)
+tm_log_reserve(struct run *run, struct transaction *tx)
 {
     struct engine_tm *tm = run->tm;
     NTSTATUS status;
@@ -143,16 +143,16 @@ log_reserve(struct run *run, struct transaction *tx)
     if (!tm->area || tx->reserved_records || tm->core.state != KTM_ONLINE ||
         !transaction_is_recoverable(tx))
         return STATUS_SUCCESS;
-    status = log_reserve_now(tm, tx);
+    status = tm_log_reserve_now(tm, tx);
     if (status == STATUS_LOG_FULL) { /* make room by a checkpoint, then by a container */
-        run_unlocked(run, log_checkpoint, &status);
+        run_unlocked(run, tm_log_checkpoint, &status);
         if (status == STATUS_SUCCESS)
-            status = tx->reserved_records ? STATUS_SUCCESS : log_reserve_now(tm, tx);
+            status = tx->reserved_records ? STATUS_SUCCESS : tm_log_reserve_now(tm, tx);
     }
     if (status == STATUS_LOG_FULL) {
         run_unlocked(run, grow, &status);
         if (status == STATUS_SUCCESS)
-            status = tx->reserved_records ? STATUS_SUCCESS : log_reserve_now(tm, tx);
+            status = tx->reserved_records ? STATUS_SUCCESS : tm_log_reserve_now(tm, tx);
     }
     return status;
 }
@@ -177,7 +177,7 @@ end_of_log(const struct engine_tm *tm)
 }
 
 bool
-log_checkpoint_due(const struct engine_tm *tm)
+tm_log_checkpoint_due(const struct engine_tm *tm)
 {
     const struct transaction *newest;
 
@@ -212,7 +212,7 @@ copy_forward(struct engine_tm *tm, uint64_t end)
 
         if (tx->forcing || tx->lsn >= end || distance(tm, tx->lsn, end) <= tm->log_size / 2)
             return;
-        if (log_append(tm, tx, (enum record_type)tx->logged_as, NULL, &lsn) != STATUS_SUCCESS)
+        if (tm_log_append(tm, tx, (enum record_type)tx->logged_as, NULL, &lsn) != STATUS_SUCCESS)
             return;
         record_appended(tx, (enum record_type)tx->logged_as, lsn);
     }
@@ -287,7 +287,7 @@ checkpoint_prepare(struct engine_tm *tm, struct restart_area *area)
 }
 
 NTSTATUS
-log_checkpoint(struct engine_tm *tm)
+tm_log_checkpoint(struct engine_tm *tm)
 {
     struct restart_area area;
     NTSTATUS status;
@@ -404,7 +404,7 @@ identity_read(struct engine_tm *tm, const struct clfs_info *info)
 }
 
 NTSTATUS
-log_open(struct engine_tm *tm, const char *path, bool create)
+tm_log_open(struct engine_tm *tm, const char *path, bool create)
 {
     struct clfs_info info;
 
@@ -427,13 +427,13 @@ attach(struct engine_tm *tm)
 }
 
 NTSTATUS
-log_attach(struct engine_tm *tm)
+tm_log_attach(struct engine_tm *tm)
 {
     return as_told(attach(tm));
 }
 
 void
-log_detach(struct engine_tm *tm)
+tm_log_detach(struct engine_tm *tm)
 {
     log_wait_unused(tm);
     if (tm->area)
@@ -449,7 +449,7 @@ log_detach(struct engine_tm *tm)
 
 /* Reads on from where the last call stopped, to 'target' or to the end [TM-ROLLFWD-09, -10]. */
 NTSTATUS
-log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end)
+tm_log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end)
 {
     owned(clfs_reader_destroy) struct clfs_reader *reader = NULL;
     struct clfs_record record;
@@ -479,7 +479,7 @@ log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end)
 /* ---- a new identity for a log that nobody has attached [TM-RENAME-01..07] ---- */
 
 NTSTATUS
-log_rename(struct engine_tm *tm, const GUID *expected)
+tm_log_rename(struct engine_tm *tm, const GUID *expected)
 {
     struct restart_area area = {.clock = tm->core.clock, .oldest_lsn = tm->replay_from};
     uint8_t random[16];

@@ -139,20 +139,20 @@ void
 run_end(struct run *run)
 {
     struct engine_tm *tm = run->tm;
-    bool is_due = log_checkpoint_due(tm);
+    bool is_due = tm_log_checkpoint_due(tm);
     struct clfs_area *area = run->has_appended ? tm->area : NULL;
 
     if (!area && !is_due) {
         unlock(run);
         return;
     }
-    log_enter(tm);
+    tm_log_enter(tm);
     unlock(run);
     if (area && clfs_write_behind(area) != STATUS_SUCCESS)
         is_due = false; /* the log has failed: whoever forces next finds out */
     if (is_due)
-        (void)log_checkpoint(tm); /* a failure takes the TM offline by itself */
-    log_leave(tm);
+        (void)tm_log_checkpoint(tm); /* a failure takes the TM offline by itself */
+    tm_log_leave(tm);
 }
 
 static void perform(struct run *run, const struct ktm_effects *effects);
@@ -183,7 +183,8 @@ append_lazily(struct run *run, struct transaction *tx, enum record_type record)
     struct engine_tm *tm = run->tm;
     uint64_t lsn;
 
-    if (tm->core.state == KTM_OFFLINE || log_append(tm, tx, record, NULL, &lsn) != STATUS_SUCCESS) {
+    if (tm->core.state == KTM_OFFLINE ||
+        tm_log_append(tm, tx, record, NULL, &lsn) != STATUS_SUCCESS) {
         tx->logged_as =
             0; /* the outcome stands; the next recovery tells it once more [LOG-06, LOG-11] */
         list_remove(&tx->in_log);
@@ -207,15 +208,15 @@ run_force(struct run *run, struct transaction *tx, enum record_type record)
     NTSTATUS status;
 
     engine_hold(&tx->object);
-    status = tm->core.state == KTM_ONLINE ? log_append(tm, tx, record, NULL, &lsn)
+    status = tm->core.state == KTM_ONLINE ? tm_log_append(tm, tx, record, NULL, &lsn)
                                           : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
     if (status == STATUS_SUCCESS) {
         record_appended(tx, record, lsn);
-        log_enter(tm);
+        tm_log_enter(tm);
         unlock(run);
         status = clfs_flush(tm->area, lsn, NULL); /* <- durable when this returns SUCCESS */
         relock(run);
-        log_leave(tm);
+        tm_log_leave(tm);
         if (status != STATUS_SUCCESS)
             event.type = KTM_LOG_AMBIGUOUS;
     } else {
@@ -367,7 +368,7 @@ after_step(struct run *run, struct transaction *tx)
         return;
     gave_back = forget_timer(run, tx);
     if (tx->state == TX_FORGOTTEN || (tx->state == TX_ABORTED && !tx->logged_as))
-        log_unreserve(run->tm, tx);
+        tm_log_unreserve(run->tm, tx);
     if (gave_back)
         run_release(run, &tx->object);
 }

@@ -222,7 +222,7 @@ name_set(struct engine_tm *tm, const uint16_t *name, size_t units)
 static void
 tm_discard(struct engine_tm *tm)
 {
-    log_detach(tm);
+    tm_log_detach(tm);
     sys_mutex_lock(&tm->mutex);
     tm->core.state = KTM_CLOSED;
     tm_destroy_if_over(tm);
@@ -232,10 +232,10 @@ tm_discard(struct engine_tm *tm)
 static NTSTATUS
 attach_or_find(struct engine_tm *tm, const char *path, bool create, struct object **live)
 {
-    TRY(log_open(tm, path, create));
+    TRY(tm_log_open(tm, path, create));
     if (registry_open(tm->engine, &tm->physical_log, true, live))
         return STATUS_SUCCESS;
-    TRY(log_attach(tm));
+    TRY(tm_log_attach(tm));
     return registry_add(tm);
 }
 
@@ -310,13 +310,13 @@ engine_tm_rename(struct engine *engine, const char *log_path, const GUID *expect
     if (!tm)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     sys_mutex_lock(&engine->attaching);
-    status = log_open(tm, log_path, false);
+    status = tm_log_open(tm, log_path, false);
     if (status == STATUS_SUCCESS && registry_open(engine, &tm->physical_log, true, &live))
         status = status_raise(STATUS_OBJECT_NAME_COLLISION); /* [TM-RENAME-04] */
     if (status == STATUS_SUCCESS)
-        status = log_attach(tm);
+        status = tm_log_attach(tm);
     if (status == STATUS_SUCCESS)
-        status = log_rename(tm, expected);
+        status = tm_log_rename(tm, expected);
     tm_discard(tm);
     sys_mutex_unlock(&engine->attaching);
     if (live)
@@ -361,7 +361,7 @@ recovery_finish(struct engine_tm *tm, const int64_t *clock, bool reached_end)
     ktm_replay_end(&tm->core);
     tm->core.state = KTM_ONLINE;
     LIST_EACH (tx, &tm->core.tx_list, in_ktm)
-        if (log_reserve_now(tm, tx) != STATUS_SUCCESS)
+        if (tm_log_reserve_now(tm, tx) != STATUS_SUCCESS)
             break; /* best effort: what is still to be written is short, and a full log makes room
                     */
 }
@@ -371,7 +371,7 @@ static NTSTATUS
 recover(struct engine_tm *tm, const int64_t *clock)
 {
     bool reached_end = false;
-    NTSTATUS status = log_replay(tm, clock, &reached_end);
+    NTSTATUS status = tm_log_replay(tm, clock, &reached_end);
 
     if (status == STATUS_SUCCESS && reached_end)
         status = check_collisions(tm);
@@ -467,13 +467,13 @@ tm_close(struct engine_tm *tm)
     wait_for_forces(&run);
     run_end(&run);
     if (tm->log && tm->core.state == KTM_ONLINE)
-        (void)log_checkpoint(tm); /* [CLOSE-TM-02, LOG-09] */
+        (void)tm_log_checkpoint(tm); /* [CLOSE-TM-02, LOG-09] */
     run_begin_tm(&run, tm);
     tm->core.state = KTM_CLOSED; /* every handle below has expired [CLOSE-TM-03] */
     expire_all(&run);
     run_end(&run);
     sys_mutex_lock(&tm->engine->attaching);
-    log_detach(tm); /* it can be attached again [CLOSE-TM-04] */
+    tm_log_detach(tm); /* it can be attached again [CLOSE-TM-04] */
     sys_mutex_unlock(&tm->engine->attaching);
     sys_mutex_lock(&tm->engine->mutex);
     list_remove(&tm->in_engine);

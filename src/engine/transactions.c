@@ -163,7 +163,7 @@ engine_tx_commit(struct object *object, bool wait)
     run_begin(&run, object);
     status = object_check_alive(object);
     if (status == STATUS_SUCCESS && event.tx->state == TX_ACTIVE && !event.tx->superior)
-        status = log_reserve(&run, event.tx);
+        status = tm_log_reserve(&run, event.tx);
     if (status == STATUS_SUCCESS)
         status = run_step(&run, &event);
     run_end(&run);
