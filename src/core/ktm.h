@@ -100,7 +100,7 @@ enum record_type { RECORD_PREPARE = 1, RECORD_COMMIT, RECORD_ABORT, RECORD_FORGE
 /* ---- objects ---- */
 
 struct ktm {
-    enum ktm_state state;
+    _Atomic uint8_t state; /* enum ktm_state */
     bool is_volatile;
     bool is_nursery; /* holds the transactions not bound to a TM yet: no RMs, no clock */
     GUID identity, log_identity;
@@ -131,8 +131,9 @@ struct resource_manager {
     struct list in_ktm, in_news;
     struct ktm *ktm;
     bool is_volatile;
-    bool is_open;   /* has handles */
-    bool is_online; /* has recovered since it was opened; a volatile one always is [OP-18] */
+    _Atomic bool is_open; /* has handles */
+    _Atomic bool
+        is_online;  /* has recovered since it was opened; a volatile one always is [OP-18] */
     bool is_listed; /* in ktm->rms: can be found */
     uint32_t create_options;
     uint16_t description[DESCRIPTION_UNITS_MAX];

@@ -25,7 +25,8 @@ enum object_signal {
 
 struct object {
     uint8_t kind;
-    uint32_t epoch;   /* grows when the RM is closed: older handles are expired [CLOSE-RM-03] */
+    _Atomic uint32_t
+        epoch;        /* grows when the RM is closed: older handles are expired [CLOSE-RM-03] */
     uint32_t handles; /* under the TM's lock */
     _Atomic uint32_t
         holds; /* handles + pointers + calls under way; the last goes under the TM's lock */

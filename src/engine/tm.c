@@ -143,7 +143,7 @@ tm_destroy_if_over(struct engine_tm *tm)
 
 /* ---- the registry ---- */
 
-/* A live TM whose value at 'offset' (a GUID) is 'guid', with one more handle; or NULL. */
+/* A TM in the registry with that identity, of its own or of its log; or NULL. */
 static struct engine_tm *
 registry_find(struct engine *engine, const GUID *guid, bool by_log)
 {
@@ -153,7 +153,7 @@ registry_find(struct engine *engine, const GUID *guid, bool by_log)
         bool is_it = by_log ? !tm->core.is_volatile && guid_equal(&tm->physical_log, guid)
                             : guid_equal(&tm->core.identity, guid);
 
-        if (is_it && tm->object.handles)
+        if (is_it)
             return tm;
     }
     return NULL;
@@ -185,16 +185,19 @@ static bool
 registry_open(struct engine *engine, const GUID *guid, bool by_log, struct object **out)
 {
     struct engine_tm *tm;
+    bool is_live = false;
 
     sys_mutex_lock(&engine->mutex);
     tm = registry_find(engine, guid, by_log);
     if (tm) {
-        tm->object.handles++;
-        engine_hold(&tm->object);
-        *out = &tm->object;
+        sys_mutex_lock(&tm->mutex);
+        is_live = tm->object.handles > 0; /* else it is being shut down */
+        if (is_live)
+            object_hand_out(&tm->object, out);
+        sys_mutex_unlock(&tm->mutex);
     }
     sys_mutex_unlock(&engine->mutex);
-    return tm != NULL;
+    return is_live;
 }
 
 NTSTATUS
