@@ -182,14 +182,14 @@ append_lazily(struct run *run, struct transaction *tx, enum record_type record)
 {
     struct engine_tm *tm = run->tm;
     uint64_t lsn;
+    NTSTATUS status = tm->core.state == KTM_ONLINE ? tm_log_append(tm, tx, record, NULL, &lsn)
+                                                   : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
 
-    if (tm->core.state == KTM_OFFLINE ||
-        tm_log_append(tm, tx, record, NULL, &lsn) != STATUS_SUCCESS) {
-        tx->logged_as =
-            0; /* the outcome stands; the next recovery tells it once more [LOG-06, LOG-11] */
+    if (status != STATUS_SUCCESS) { /* the outcome stands; the next recovery tells it again [LOG-06] */
+        tx->logged_as = 0;
         list_remove(&tx->in_log);
-        if (tm->core.state == KTM_ONLINE) {
-            tm->core.state = KTM_OFFLINE;
+        if (tm->core.state == KTM_ONLINE && status != STATUS_LOG_FULL) {
+            tm->core.state = KTM_OFFLINE; /* [LOG-11] */
             run->log_failed = true;
         }
         return;
