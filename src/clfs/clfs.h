@@ -150,6 +150,10 @@ NTSTATUS clfs_append(struct clfs_area *area, const struct bytes *parts, size_t c
  * NULL): the new exclusive bound. Concurrent callers share one write and one force [CLFS-FLUSH-13].
  * Answers: INVALID_PARAMETER (beyond the end), LOG_CONTAINER_WRITE_FAILED, LOG_STATE_INVALID. */
 NTSTATUS clfs_flush(struct clfs_area *area, uint64_t lsn, uint64_t *flushed) must_use;
+/* After a flush has failed: true when the record is certainly not in the log and never will be,
+ * because no block that could hold it was written whole; false when it may be there, as after a
+ * failed force. */
+bool clfs_is_absent(struct clfs_area *area, uint64_t lsn);
 /* Writes what is buffered without forcing it, when more than the flush threshold has gathered
  * [CLFS-DUR-02]. Cheap when there is nothing to do; called by whoever appends lazily, with no lock
  * held. */

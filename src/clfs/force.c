@@ -32,6 +32,7 @@ log_fail(struct physical *log, NTSTATUS failure)
 struct batch {
     uint64_t durable, epoch;
     uint64_t bytes;
+    uint64_t absent_from; /* when it fails: see struct physical */
 };
 
 static void
@@ -83,10 +84,15 @@ batch_write(struct physical *log, struct batch *batch)
             container = block->container;
         }
         parts[count++] = bytes_of(block->bytes, block->size);
+        batch->absent_from =
+            block->lsn; /* a write that fails has not written its last block whole */
         end = block->lsn + block->size;
         batch->bytes += block->size;
     }
-    return count ? run_write(log, container, parts, count, first) : STATUS_SUCCESS;
+    if (count)
+        TRY(run_write(log, container, parts, count, first));
+    batch->absent_from = log->force.bound; /* all of it is in the files; what came later is not */
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS
@@ -193,8 +199,10 @@ lead(struct physical *log, bool must_force)
     sys_mutex_lock(&log->mutex);
     if (status == STATUS_SUCCESS)
         batch_publish(log, &batch, must_force, &doomed);
-    else
+    else {
+        log->absent_from = batch.absent_from;
         log_fail(log, status);
+    }
     force_end(log);
     blocks_doomed_free(&doomed);
     return status;
@@ -309,6 +317,18 @@ clfs_flush(struct clfs_area *area, uint64_t lsn, uint64_t *flushed)
     if (flushed)
         *flushed = atomic_load_explicit(&log->flushed, memory_order_acquire);
     return STATUS_SUCCESS;
+}
+
+bool
+clfs_is_absent(struct clfs_area *area, uint64_t lsn)
+{
+    struct physical *log = area->physical;
+    bool is_absent;
+
+    sys_mutex_lock(&log->mutex);
+    is_absent = log->failure && log->absent_from && lsn >= log->absent_from;
+    sys_mutex_unlock(&log->mutex);
+    return is_absent;
 }
 
 NTSTATUS

@@ -115,6 +115,7 @@ struct physical {
     uint64_t pending;  /* bytes in 'sealed' */
     struct force force;
     NTSTATUS failure;            /* not SUCCESS: failed until reopened [CLFS-DUR-13] */
+    uint64_t absent_from; /* after a failure: records from here on are in no block that is whole */
     struct reservation reserved; /* over all areas */
     uint64_t flushes, flushed_bytes;
 };

@@ -37,8 +37,8 @@ struct engine_tm {
     uint64_t checkpoint_lsn;                  /* of the newest restart area's marker */
     uint64_t log_size, container_size;
     bool is_checkpointing;
-    _Atomic uint32_t
-        log_users;    /* threads in the log's I/O with the lock off: detaching waits for them */
+    _Atomic uint32_t log_users; /* threads in the log's I/O with the lock off */
+    _Atomic bool is_detaching;  /* somebody waits until there are none */
     uint8_t *scratch; /* a record being encoded; under the mutex */
     size_t scratch_size;
 };

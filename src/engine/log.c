@@ -31,7 +31,7 @@ tm_log_enter(struct engine_tm *tm)
 void
 tm_log_leave(struct engine_tm *tm)
 {
-    if (atomic_fetch_sub(&tm->log_users, 1) == 1)
+    if (atomic_fetch_sub(&tm->log_users, 1) == 1 && atomic_load(&tm->is_detaching))
         sys_wake(&tm->log_users, INT_MAX);
 }
 
@@ -39,6 +39,8 @@ static void
 log_wait_unused(struct engine_tm *tm)
 {
     uint32_t users;
+
+    atomic_store(&tm->is_detaching, true);
 
     while ((users = atomic_load(&tm->log_users)))
         (void)sys_wait(&tm->log_users, users, SYS_FOREVER);

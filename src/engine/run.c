@@ -185,7 +185,8 @@ append_lazily(struct run *run, struct transaction *tx, enum record_type record)
     NTSTATUS status = tm->core.state == KTM_ONLINE ? tm_log_append(tm, tx, record, NULL, &lsn)
                                                    : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
 
-    if (status != STATUS_SUCCESS) { /* the outcome stands; the next recovery tells it again [LOG-06] */
+    if (status !=
+        STATUS_SUCCESS) { /* the outcome stands; the next recovery tells it again [LOG-06] */
         tx->logged_as = 0;
         list_remove(&tx->in_log);
         if (tm->core.state == KTM_ONLINE && status != STATUS_LOG_FULL) {
@@ -218,7 +219,8 @@ run_force(struct run *run, struct transaction *tx, enum record_type record)
         relock(run);
         tm_log_leave(tm);
         if (status != STATUS_SUCCESS)
-            event.type = KTM_LOG_AMBIGUOUS;
+            event.type = clfs_is_absent(tm->area, lsn) ? KTM_LOG_FAILED     /* [LOG-11] */
+                                                       : KTM_LOG_AMBIGUOUS; /* [LOG-12] */
     } else {
         event.type = KTM_LOG_FAILED;
         if (status == STATUS_TRANSACTION_RECORD_TOO_LONG)
