@@ -40,8 +40,8 @@ NTSYSCALLAPI __typeof__(NtClose) ZwClose;
 
 /* Another handle to the same object, within the process: both process handles are
  * NtCurrentProcess(). 'Options': DUPLICATE_ bits; without SAME_ACCESS 'DesiredAccess' is granted as
- * far as the source handle has it. 'HandleAttributes': OBJ_INHERIT, OBJ_PROTECT_CLOSE. Answers: INVALID_HANDLE, INVALID_PARAMETER, ACCESS_DENIED,
- * INSUFFICIENT_RESOURCES. */
+ * far as the source handle has it. 'HandleAttributes': OBJ_INHERIT, OBJ_PROTECT_CLOSE. Answers:
+ * INVALID_HANDLE, INVALID_PARAMETER, ACCESS_DENIED, INSUFFICIENT_RESOURCES. */
 NTSYSCALLAPI NTSTATUS NTAPI NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle,
                                               _In_opt_ HANDLE TargetProcessHandle,
                                               _Out_opt_ PHANDLE TargetHandle,

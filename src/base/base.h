@@ -42,7 +42,7 @@ void check_failed(const char *fact, const char *file, int line) __attribute__((n
  * give(p): the visible hand-over of what p owns. 'destroy' takes the object and accepts NULL. */
 #define owned(destroy) __attribute__((cleanup(owned_##destroy)))
 #define OWNED_BY(type, destroy)                                                                    \
-    static inline void owned_##destroy(type **object_)                                             \
+    __attribute__((unused)) static inline void owned_##destroy(type **object_)                     \
     {                                                                                              \
         destroy(*object_);                                                                         \
     }

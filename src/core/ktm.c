@@ -240,10 +240,12 @@ static NTSTATUS
 callback_failed(const struct ktm_event *event, struct ktm_effects *effects)
 {
     struct enlistment *en = event->en;
-    struct transaction *tx = en->tx;
+    struct transaction *tx;
     bool is_vote =
         event->what == TRANSACTION_NOTIFY_PREPREPARE || event->what == TRANSACTION_NOTIFY_PREPARE;
 
+    CHECK(en != NULL && en->tx != NULL); /* LAST_RECOVER, without either, owes no answer */
+    tx = en->tx;
     if (tx->forcing || atomic_load(&tx->outcome) != OUTCOME_UNDETERMINED)
         return STATUS_SUCCESS; /* too late to matter */
     if ((is_vote && transaction_may_abort(tx)) ||

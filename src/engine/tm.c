@@ -401,7 +401,7 @@ engine_tm_recover(struct object *object, const int64_t *clock)
     sys_mutex_lock(
         &tm->engine->attaching); /* one recovery at a time, and none while the log is detached */
     sys_mutex_lock(&tm->mutex);
-    switch (tm->core.state) {
+    switch (atomic_load(&tm->core.state)) {
     case KTM_INITIALIZED:
     case KTM_RECOVERING:
         tm->core.state = KTM_RECOVERING; /* [RECOV-09] */

@@ -185,7 +185,7 @@ handle_publish(struct handle *slot, struct object *object, ACCESS_MASK access, u
     engine_hold(object); /* the slot's own, see handle.h */
     slot->object = object;
     slot->access = access;
-    slot->epoch = __atomic_load_n(&object->epoch, __ATOMIC_RELAXED);
+    slot->epoch = atomic_load_explicit(&object->epoch, memory_order_relaxed);
     atomic_store_explicit(&slot->state, state | LIVE | (uint64_t)flags << FLAG_SHIFT,
                           memory_order_release);
     return (HANDLE)(uintptr_t)((state / GENERATION) << GENERATION_SHIFT | (uint64_t)slot->index
@@ -245,7 +245,7 @@ handle_release(struct handle *slot)
 bool
 handle_is_expired(const struct handle *slot)
 {
-    return slot->epoch != __atomic_load_n(&slot->object->epoch, __ATOMIC_RELAXED);
+    return slot->epoch != atomic_load_explicit(&slot->object->epoch, memory_order_relaxed);
 }
 
 unsigned
