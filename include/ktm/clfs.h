@@ -20,7 +20,7 @@
  *  - The first failing check of this order decides the status: arguments, kind of object, access,
  *    state of the log, ranges, space, I/O [CLFS-STAT-06]. A failing call leaves the log as it was
  *    and sets pointers it should have returned to NULL.
- *  - "Answers" lists the statuses a caller can do something about. Besides them come
+ *  - "Answers" lists, without their STATUS_, what a caller can do something about. Besides come
  *    STATUS_INVALID_HANDLE (not an object of the kind needed), STATUS_INSUFFICIENT_RESOURCES
  *    (memory, descriptors [CLFS-STAT-05]), STATUS_IO_DEVICE_ERROR, and those of a container that
  *    cannot be read, written or opened: STATUS_LOG_CONTAINER_READ_FAILED, _WRITE_FAILED,

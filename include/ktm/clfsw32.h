@@ -5,8 +5,8 @@
  *
  * Rules for every function:
  *  - FALSE is failure, and GetLastError() gives the Win32 error of the Clfs routine's status; in
- *    particular ERROR_LOG_NO_RESTART is a failure [CLFS-W32-08, CLFS-STAT-04]. "Errors" lists those
- *    that are not simply so.
+ *    particular ERROR_LOG_NO_RESTART is a failure [CLFS-W32-08, CLFS-STAT-04]. "Errors" names,
+ *    without ERROR_, those that are not simply so.
  *  - Handles come from CreateLogFile and are closed with CloseHandle [CLFS-W32-01]. Reserved
  *    arguments are NULL [CLFS-W32-11].
  *  - An OVERLAPPED may be given when the log was opened with FILE_FLAG_OVERLAPPED; every call

@@ -5,16 +5,17 @@
  *
  * Rules for every function:
  *  - BOOL: FALSE is failure; HANDLE: INVALID_HANDLE_VALUE is failure, never NULL. GetLastError()
- * then gives the error, which has the name of the Nt routine's status with ERROR_ for STATUS_, or
- * its generic number [W32-GEN-01..03; RtlNtStatusToDosError]. "Errors" lists those that are not so.
+ *    then gives what RtlNtStatusToDosError makes of the Nt routine's status: for those of KTM and
+ *    logs the error of the same name [W32-GEN-01..03]. "Errors" names, without ERROR_, those worth
+ *    a program's attention.
  *  - A status that is pending is a success, and success leaves the last error alone, but the create
  *    functions set it to 0, or to ERROR_ALREADY_EXISTS when they opened what exists [W32-GEN-04,
  *    W32-GEN-05].
  *  - Created objects have no name, all rights [W32-GEN-07, W32-GEN-08], and are inherited when the
  *    SECURITY_ATTRIBUTES, which may be NULL, say so [W32-GEN-06]. Close them with CloseHandle.
  *  - Milliseconds are relative to now [W32-GEN-10]. Strings are NUL-terminated UTF-16 of at most
- * 32766 units (ERROR_FILENAME_EXCED_RANGE) [W32-GEN-12]; log names have no ".blf" and may be in the
- * form of any path [W32-GEN-11]. Strings and buffers are borrowed for the call.
+ *    32766 units (ERROR_FILENAME_EXCED_RANGE) [W32-GEN-12]; log names have no ".blf" and may be a
+ *    path in any of its forms [W32-GEN-11]. Strings and buffers are borrowed for the call.
  *  - Any thread may call any of them.
  */
 #pragma once

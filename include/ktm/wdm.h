@@ -63,7 +63,8 @@ NTSYSCALLAPI NTSTATUS NTAPI NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertab
                                                   _In_opt_ PLARGE_INTEGER Timeout);
 NTSYSCALLAPI __typeof__(NtWaitForSingleObject) ZwWaitForSingleObject;
 /* The same for up to MAXIMUM_WAIT_OBJECTS: until all are signalled, or any; then STATUS_WAIT_0 and
- * the index of the first. Further answer: INVALID_PARAMETER (count, type). */
+ * the index of the first. Further answers: INVALID_PARAMETER_1 (count), INVALID_PARAMETER_3 (type).
+ */
 NTSYSCALLAPI NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG Count, HANDLE Handles[],
                                                      WAIT_TYPE WaitType, BOOLEAN Alertable,
                                                      _In_opt_ PLARGE_INTEGER Timeout);
