@@ -6,7 +6,8 @@
  2. Every visible name of the library is exported, so ktm.map forgets none.
  3. Every function that a public header declares and the library defines is visible (KTM_API).
  4. Nothing of ours is left undefined in libktm.so.
- 5. libktm.a defines the same names as the shared library and no others.
+ 5. libktm.so needs the C library and no other.
+ 6. libktm.a defines the same names as the shared library and no others.
 """
 import os
 import re
@@ -41,6 +42,13 @@ def undefined(path):
             if found and found[2] == "GLOBAL" and found[4] == "UND" and "@" not in found[5]}
 
 
+def needed(path):
+    """The shared libraries that the file asks for."""
+    text = subprocess.run(["readelf", "--dynamic", "--wide", str(path)],
+                          capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"\(NEEDED\).*\[(.*)\]", text))
+
+
 def main():
     headers = "\n".join(p.read_text() for p in (SOURCE / "include" / "ktm").glob("*.h"))
     headers = re.sub(r"/\*.*?\*/|//[^\n]*", " ", headers, flags=re.S)
@@ -61,6 +69,9 @@ def main():
     problems += [f"{n}: in libktm.a and not in libktm.so, or the reverse"
                  for n in sorted(set(archive) ^ set(exported))]
     problems += [f"{n}: undefined in libktm.so" for n in sorted(undefined(BUILD / "libktm.so"))]
+    problems += [f"{n}: needed by libktm.so"
+                 for n in sorted(needed(BUILD / "libktm.so"))
+                 if not re.match(r"libc\.so|ld-linux", n)]
     print("\n".join(problems))
     print(f"{len(exported)} exported names")
     return 1 if problems else 0
