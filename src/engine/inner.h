@@ -39,7 +39,7 @@ struct engine_tm {
     bool is_checkpointing;
     _Atomic uint32_t log_users; /* threads in the log's I/O with the lock off */
     _Atomic bool is_detaching;  /* somebody waits until there are none */
-    uint8_t *scratch; /* a record being encoded; under the mutex */
+    uint8_t *scratch;           /* a record being encoded; under the mutex */
     size_t scratch_size;
 };
 
@@ -105,6 +105,12 @@ void run_shutdown(struct run *run, enum abort_reason reason);
 void run_wake(struct run *run, struct object *object);
 /* Sleeps until the force of 'tx' is over, with the lock off meanwhile. */
 void run_wait_settled(struct run *run, struct transaction *tx);
+
+/* ---- trace.c ---- */
+
+/* ktm_step, watched by the trace and its probe. */
+NTSTATUS traced_step(struct ktm *ktm, const struct ktm_event *event,
+                     struct ktm_effects *effects) must_use;
 
 /* ---- log.c ---- */
 

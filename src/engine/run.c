@@ -161,7 +161,7 @@ static void
 step_and_perform(struct run *run, struct ktm_event *event)
 {
     struct ktm_effects effects;
-    NTSTATUS status = ktm_step(&run->tm->core, event, &effects);
+    NTSTATUS status = traced_step(&run->tm->core, event, &effects);
 
     CHECK(status == STATUS_SUCCESS); /* what the world reports is never refused */
     run->is_pending |= effects.has_queued;
@@ -383,7 +383,7 @@ run_step(struct run *run, struct ktm_event *event)
     NTSTATUS status;
 
     event->now = sys_time_monotonic(run->tm->engine->sys);
-    while ((status = ktm_step(&run->tm->core, event, &effects)) == STATUS_DEVICE_BUSY)
+    while ((status = traced_step(&run->tm->core, event, &effects)) == STATUS_DEVICE_BUSY)
         run_wait_settled(run, tx);
     if (status != STATUS_SUCCESS)
         return status;

@@ -2,6 +2,7 @@
 /* Instances and transaction managers: made, found, recovered, shut down [TM-CREATE … TM-QUERY,
  * CLOSE-TM]. */
 #include "engine/inner.h"
+#include "sys/trace.h"
 
 #include <stdlib.h>
 
@@ -17,6 +18,7 @@ engine_make(struct sys *sys, bool has_thread)
     if (!engine)
         return NULL;
     engine->sys = sys;
+    trace_start();
     sys_mutex_init(&engine->mutex);
     sys_mutex_init(&engine->attaching);
     list_init(&engine->tms);
