@@ -257,6 +257,18 @@ guid_of_en(HANDLE en)
 }
 
 bool
+same_guid(GUID a, GUID b)
+{
+    return IsEqualGUID(&a, &b);
+}
+
+void
+guid_expect(const char *file, int line, const char *what, GUID wanted, GUID got)
+{
+    test_expect_bytes(file, line, what, &wanted, &got, sizeof(GUID));
+}
+
+bool
 is_signalled(HANDLE handle)
 {
     LARGE_INTEGER now = {.QuadPart = 0};

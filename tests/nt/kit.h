@@ -70,7 +70,9 @@ bool is_signalled(HANDLE handle);
 
 #define EXPECT_OUTCOME(outcome, tx) EXPECT_EQ(TransactionOutcome##outcome, outcome_of(tx))
 #define EXPECT_STATE(state, tx)     EXPECT_EQ(TransactionState##state, state_of(tx))
-#define EXPECT_GUID(wanted, got)    EXPECT_BYTES(&(wanted), &(got), sizeof(GUID))
+#define EXPECT_GUID(wanted, got)    guid_expect(__FILE__, __LINE__, #got, (wanted), (got))
+void guid_expect(const char *file, int line, const char *what, GUID wanted, GUID got);
+bool same_guid(GUID a, GUID b);
 
 /* ---- notifications ---- */
 

@@ -130,7 +130,7 @@ TEST(tms_have_object_names) /* TM-CREATE-12 TM-CREATE-13 */
     EXPECT(other == untouched);
     EXPECT_STATUS(STATUS_OBJECT_NAME_EXISTS,
                   NtCreateTransactionManager(&other, all, &open_if, NULL, options, 0));
-    EXPECT(IsEqualGUID(&(GUID[]){guid_of_tm(tm)}[0], &(GUID[]){guid_of_tm(other)}[0]));
+    EXPECT_GUID(guid_of_tm(tm), guid_of_tm(other));
 }
 
 TEST(a_name_in_use_leaves_no_log_behind) /* TM-CREATE-12 GEN-06 */
@@ -202,7 +202,7 @@ TEST(log_names_have_forms) /* TM-CREATE-18 */
         EXPECT_OK(NtCreateTransactionManager(&tm, all, NULL, &name, 0, 0));
         name = log_name("form");
         EXPECT_OK(NtOpenTransactionManager(&same, all, NULL, &name, NULL, 0));
-        EXPECT(IsEqualGUID(&(GUID[]){guid_of_tm(tm)}[0], &(GUID[]){guid_of_tm(same)}[0]));
+        EXPECT_GUID(guid_of_tm(tm), guid_of_tm(same));
         close_handle(tm);
         close_handle(same);
     }
@@ -305,7 +305,7 @@ TEST(a_tm_is_found_by_name_log_or_identity) /* TM-OPEN-01 TM-OPEN-04 TM-OPEN-07 
         EXPECT_EQ(1, cursor.ObjectIdCount);
         close_handle(*handle);
     }
-    EXPECT_GUID(guid, (GUID[]){guid_of_tm(tm)}[0]);
+    EXPECT_GUID(guid, guid_of_tm(tm));
 }
 
 TEST(one_selector_and_no_options) /* TM-OPEN-02 TM-OPEN-03 */
@@ -363,7 +363,7 @@ TEST(opening_a_log_without_a_tm_makes_one) /* TM-OPEN-08 TM-OPEN-12 TM-STATE-01 
 
     close_handle(tm);
     EXPECT_OK(NtOpenTransactionManager(&tm, all, NULL, &path, NULL, 0));
-    EXPECT_GUID(guid, (GUID[]){guid_of_tm(tm)}[0]);
+    EXPECT_GUID(guid, guid_of_tm(tm));
     expect_not_online(tm);
     EXPECT_OK(NtRecoverTransactionManager(tm));
     new_tx(tm);

@@ -249,7 +249,7 @@ TEST(renaming_gives_the_log_a_new_identity) /* TM-RENAME-01 TM-RENAME-04 TM-RENA
     EXPECT_EQ(4, after.Data3 >> 12);
     close_handle(tm);
     EXPECT_OK(NtOpenTransactionManager(&tm, all, NULL, &path, NULL, 0));
-    EXPECT_GUID(after, (GUID[]){guid_of_tm(tm)}[0]);
+    EXPECT_GUID(after, guid_of_tm(tm));
     EXPECT_OK(NtRecoverTransactionManager(tm));
 }
 
@@ -266,7 +266,7 @@ TEST(renaming_asks_for_the_right_identity) /* TM-RENAME-03 TM-RENAME-05 TM-RENAM
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, NtRenameTransactionManager(NULL, &guid));
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, NtRenameTransactionManager(&path, NULL));
     tm = attach_tm("tm");
-    EXPECT_GUID(guid, (GUID[]){guid_of_tm(tm)}[0]);
+    EXPECT_GUID(guid, guid_of_tm(tm));
 }
 
 static GUID *renamed;
@@ -286,7 +286,7 @@ TEST(a_rename_outlives_the_process) /* TM-RENAME-07 */
 {
     renamed = shared_memory(sizeof(*renamed));
     crash_after(rename_and_die);
-    EXPECT(!IsEqualGUID(renamed, &(GUID[]){guid_of_tm(attach_tm("tm"))}[0]));
+    EXPECT(!same_guid(*renamed, guid_of_tm(attach_tm("tm"))));
 }
 
 TEST(a_rename_keeps_what_is_to_be_recovered) /* TM-RENAME-01 */

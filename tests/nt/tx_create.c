@@ -54,7 +54,7 @@ TEST(a_given_identifier_is_used_once) /* TX-CREATE-03 TX-CREATE-04 GEN-06 */
     GUID uow = guid_number(1), zero = {0};
 
     EXPECT_OK(create(&tx, &uow, NULL, 0, 0, NULL));
-    EXPECT_GUID(uow, (GUID[]){guid_of_tx(tx)}[0]);
+    EXPECT_GUID(uow, guid_of_tx(tx));
     EXPECT_STATUS(STATUS_OBJECT_NAME_COLLISION, create(&other, &uow, NULL, 0, 0, NULL));
     EXPECT_STATUS(STATUS_OBJECT_NAME_COLLISION, create(&other, &uow, tm, 0, 0, NULL));
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, create(&other, &zero, NULL, 0, 0, NULL));
@@ -261,7 +261,7 @@ TEST(transactions_have_object_names) /* TX-CREATE-16 */
     EXPECT(other == untouched);
     EXPECT_STATUS(STATUS_OBJECT_NAME_EXISTS,
                   NtCreateTransaction(&other, all, &open_if, NULL, NULL, 0, 0, 0, NULL, NULL));
-    EXPECT_GUID((GUID[]){guid_of_tx(tx)}[0], (GUID[]){guid_of_tx(other)}[0]);
+    EXPECT_GUID(guid_of_tx(tx), guid_of_tx(other));
 }
 
 TEST(the_last_close_before_commit_rolls_back) /* TX-CREATE-17 CLOSE-TX-01 OBJ-20 */
@@ -285,7 +285,7 @@ TEST(a_transaction_is_opened_by_its_identifier) /* TX-OPEN-01 TX-OPEN-02 TX-OPEN
 
     EXPECT_OK(NtOpenTransaction(&found, all, NULL, &bound_uow, NULL));
     EXPECT_OK(NtOpenTransaction(&found, all, NULL, &bound_uow, tm));
-    EXPECT_GUID(bound_uow, (GUID[]){guid_of_tx(found)}[0]);
+    EXPECT_GUID(bound_uow, guid_of_tx(found));
     EXPECT_OK(NtOpenTransaction(&found, all, NULL, &free_uow, NULL));
     EXPECT_OK(NtRollbackTransaction(found, TRUE));
     EXPECT_OUTCOME(Aborted, free_one); /* the same object */

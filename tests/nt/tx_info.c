@@ -175,9 +175,8 @@ TEST(the_superior_is_told_or_said_to_be_missing) /* TX-QUERY-08 */
     EXPECT_OK(
         query(party.tx, TransactionSuperiorEnlistmentInformation, &info, sizeof(info), &length));
     EXPECT_EQ(32, length);
-    EXPECT_GUID((GUID[]){guid_of_en(party.superior)}[0], info.SuperiorEnlistmentPair.EnlistmentId);
-    EXPECT_GUID((GUID[]){guid_of_rm(party.superior_rm)}[0],
-                info.SuperiorEnlistmentPair.ResourceManagerId);
+    EXPECT_GUID(guid_of_en(party.superior), info.SuperiorEnlistmentPair.EnlistmentId);
+    EXPECT_GUID(guid_of_rm(party.superior_rm), info.SuperiorEnlistmentPair.ResourceManagerId);
     EXPECT_STATUS(
         STATUS_TRANSACTION_NO_SUPERIOR,
         query(new_tx(NULL), TransactionSuperiorEnlistmentInformation, &info, sizeof(info), NULL));
