@@ -38,7 +38,6 @@ NTSTATUS superior_request(const struct ktm_event *event, struct ktm_effects *eff
 void superior_close(struct enlistment *en, struct ktm_effects *effects);
 
 /* transaction.c */
-void transaction_note(struct transaction *tx, int event, uint64_t now);
 void transaction_begin(struct transaction *tx, enum commit_driver driver, const int64_t *clock,
                        struct ktm_effects *effects);
 void transaction_begin_phase_1(struct transaction *tx, struct ktm_effects *effects);

@@ -324,12 +324,10 @@ ktm_step(struct ktm *ktm, const struct ktm_event *event, struct ktm_effects *eff
     if (must_wait(event, tx))
         return STATUS_DEVICE_BUSY;
     TRY(step(ktm, event, effects));
-    if (tx) {
-        transaction_note(tx, event->type, event->now);
-#ifndef NDEBUG
+#ifdef KTM_DEBUG
+    if (tx)
         transaction_check(tx);
 #endif
-    }
     return STATUS_SUCCESS;
 }
 

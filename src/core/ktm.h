@@ -220,7 +220,6 @@ struct ktm_event {
     void *key;            /* EN_RECOVER */
     uint32_t what;        /* EN_CALLBACK_FAILED: the notification */
     enum abort_reason reason;
-    uint64_t now;
 };
 
 enum ktm_effect_type {
@@ -288,6 +287,8 @@ NTSTATUS notification_mask_check(uint32_t mask, bool is_superior) must_use; /* [
 bool enlistment_is_recoverable(
     const struct enlistment *en); /* a participant that the log must remember */
 bool transaction_is_recoverable(const struct transaction *tx);
+/* Adds a line to the history: 'event' has led to the present state at 'now'. */
+void transaction_note(struct transaction *tx, int event, uint64_t now);
 bool transaction_wants_timer(
     const struct transaction *tx); /* a time-out still has an effect [section 9] */
 struct notification *

@@ -108,9 +108,10 @@ void run_wait_settled(struct run *run, struct transaction *tx);
 
 /* ---- trace.c ---- */
 
-/* ktm_step, watched by the trace and its probe. */
-NTSTATUS traced_step(struct ktm *ktm, const struct ktm_event *event,
-                     struct ktm_effects *effects) must_use;
+/* ktm_step, with a line in the transaction's history when its state has changed, and in the trace.
+ */
+NTSTATUS noted_step(struct engine_tm *tm, const struct ktm_event *event,
+                    struct ktm_effects *effects) must_use;
 
 /* ---- log.c ---- */
 

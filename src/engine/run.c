@@ -161,7 +161,7 @@ static void
 step_and_perform(struct run *run, struct ktm_event *event)
 {
     struct ktm_effects effects;
-    NTSTATUS status = traced_step(&run->tm->core, event, &effects);
+    NTSTATUS status = noted_step(run->tm, event, &effects);
 
     CHECK(status == STATUS_SUCCESS); /* what the world reports is never refused */
     run->is_pending |= effects.has_queued;
@@ -226,7 +226,6 @@ run_force(struct run *run, struct transaction *tx, enum record_type record)
         if (status == STATUS_TRANSACTION_RECORD_TOO_LONG)
             event.reason = REASON_RECORD_TOO_LONG;
     }
-    event.now = sys_time_monotonic(tm->engine->sys);
     step_and_perform(run, &event);
     run->log_failed |= status != STATUS_SUCCESS && status != STATUS_TRANSACTION_RECORD_TOO_LONG;
     run_release(run, &tx->object);
@@ -263,7 +262,6 @@ callback_answered(struct run *run, struct enlistment *en, uint32_t what, NTSTATU
 
     if (NT_SUCCESS(status))
         return; /* the answer itself is an XxxComplete call [NOTIF-07] */
-    event.now = sys_time_monotonic(run->tm->engine->sys);
     step_and_perform(&inner, &event);
     run->log_failed |= inner.log_failed;
     run->has_appended |= inner.has_appended;
@@ -382,8 +380,7 @@ run_step(struct run *run, struct ktm_event *event)
     struct ktm_effects effects;
     NTSTATUS status;
 
-    event->now = sys_time_monotonic(run->tm->engine->sys);
-    while ((status = traced_step(&run->tm->core, event, &effects)) == STATUS_DEVICE_BUSY)
+    while ((status = noted_step(run->tm, event, &effects)) == STATUS_DEVICE_BUSY)
         run_wait_settled(run, tx);
     if (status != STATUS_SUCCESS)
         return status;

@@ -42,14 +42,15 @@ trace_text(const struct ktm_event *event, const struct transaction *tx, int befo
                effects->has_queued ? " queued" : "");
 }
 
-/* ktm_step, watched. */
 NTSTATUS
-traced_step(struct ktm *ktm, const struct ktm_event *event, struct ktm_effects *effects)
+noted_step(struct engine_tm *tm, const struct ktm_event *event, struct ktm_effects *effects)
 {
-    const struct transaction *tx = event->en && event->en->tx ? event->en->tx : event->tx;
+    struct transaction *tx = event->en && event->en->tx ? event->en->tx : event->tx;
     int before = tx ? tx->state : 0;
-    NTSTATUS status = ktm_step(ktm, event, effects);
+    NTSTATUS status = ktm_step(&tm->core, event, effects);
 
+    if (tx && tx->state != before)
+        transaction_note(tx, event->type, sys_time_monotonic(tm->engine->sys));
     TRACE_PROBE(step, event->type, before, tx ? tx->state : 0);
     if (unlikely(trace_is_on) && status != STATUS_DEVICE_BUSY)
         trace_text(event, tx, before, status, effects);
