@@ -46,17 +46,19 @@ ends_in(const char *path, const char *end)
     return size >= end_size && strcmp(path + size - end_size, end) == 0;
 }
 
-/* Counts the call and tells whether it fails; *rule is then the rule that makes it. */
+/* Counts the call and tells whether it fails; *rule is then the rule that makes it. 'other' is the
+ * second path of a call that has two, else the same. */
 static bool
-fails(struct sys_fault *fault, enum sys_fault_call call, const char *path,
-      struct sys_fault_rule *rule)
+fails_on(struct sys_fault *fault, enum sys_fault_call call, const char *path, const char *other,
+         struct sys_fault_rule *rule)
 {
     bool hit;
 
     sys_mutex_lock(&fault->mutex);
     *rule = fault->rule;
     fault->calls[__builtin_ctz(call)]++;
-    hit = (rule->calls & call) && (!rule->name || ends_in(path, rule->name));
+    hit = (rule->calls & call) &&
+          (!rule->name || ends_in(path, rule->name) || ends_in(other, rule->name));
     if (hit && fault->left > 0)
         hit = --fault->left == 0;
     else if (hit)
@@ -66,12 +68,20 @@ fails(struct sys_fault *fault, enum sys_fault_call call, const char *path,
     return hit;
 }
 
+static bool
+fails(struct sys_fault *fault, enum sys_fault_call call, const char *path,
+      struct sys_fault_rule *rule)
+{
+    return fails_on(fault, call, path, path, rule);
+}
+
 /* For a call without parts: done, unless it fails and does not happen; what was really answered is
  * then nobody's business. */
-#define PASS(fault, call, path, under_call)                                                        \
+#define PASS(fault, call, path, under_call) PASS_ON(fault, call, path, path, under_call)
+#define PASS_ON(fault, call, path, other, under_call)                                              \
     ({                                                                                             \
         struct sys_fault_rule rule_;                                                               \
-        bool fails_ = fails(fault, call, path, &rule_);                                            \
+        bool fails_ = fails_on(fault, call, path, other, &rule_);                                  \
         NTSTATUS status_ = !fails_ || rule_.happens ? (under_call) : rule_.status;                 \
         fails_ ? status_raise(rule_.status) : status_;                                             \
     })
@@ -206,7 +216,7 @@ fault_rename(struct sys *sys, const char *from, const char *to, bool replace)
 {
     struct sys_fault *fault = fault_of(sys);
 
-    return PASS(fault, FAULT_RENAME, to, sys_rename(fault->under, from, to, replace));
+    return PASS_ON(fault, FAULT_RENAME, from, to, sys_rename(fault->under, from, to, replace));
 }
 
 static NTSTATUS

@@ -37,7 +37,7 @@ enum sys_fault_call {
 
 struct sys_fault_rule {
     unsigned calls;   /* which kinds count */
-    const char *name; /* only files and directories whose path ends in this; NULL: all */
+    const char *name; /* only where a path ends in this; NULL: all */
     uint64_t n;       /* the n-th such call from now on; 1: the next */
     NTSTATUS status;  /* what it answers */
     bool is_lasting;  /* and so do all such calls after it */

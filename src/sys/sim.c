@@ -98,12 +98,16 @@ operation_trace(const struct operation *operation, NTSTATUS status, const char *
 static NTSTATUS
 open_check(const struct sim_place *place, unsigned flags)
 {
+    if (flags & SYS_CREATE && place->has_slash)
+        return status_raise(STATUS_OBJECT_TYPE_MISMATCH); /* whatever is there: EISDIR */
     if (!place->node)
         return flags & SYS_CREATE ? STATUS_SUCCESS : status_raise(STATUS_OBJECT_NAME_NOT_FOUND);
     if (flags & SYS_EXCLUSIVE)
         return status_raise(STATUS_OBJECT_NAME_COLLISION);
     if (place->node->is_directory)
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
+    if (place->has_slash)
+        return status_raise(STATUS_OBJECT_PATH_NOT_FOUND);
     return STATUS_SUCCESS;
 }
 
@@ -111,18 +115,15 @@ static NTSTATUS
 open_create(struct sys_sim *sim, const char *path, struct sim_place *place)
 {
     struct operation operation = operation_begin(sim, false);
-    NTSTATUS status = STATUS_SUCCESS;
+    NTSTATUS status;
 
     sim->counts.creates++;
     if (happens_at_all(&operation)) {
-        status = sim_names_make(&sim->disk, place, false);
-        if (status == STATUS_SUCCESS)
-            TRY(sim_names_find(&sim->disk, SIM_SEEN, path, place));
-    }
-    status = operation_end(&operation, status);
-    operation_trace(&operation, status, "create %s", path);
-    if (status == STATUS_SUCCESS)
+        place->node = sim_names_make(&sim->disk, place, false);
         place->node->created = place->node->written = place->node->accessed = sim->time_wall;
+    }
+    status = operation_end(&operation, STATUS_SUCCESS);
+    operation_trace(&operation, status, "create %s", path);
     return status;
 }
 
@@ -190,15 +191,36 @@ sim_file_close(struct sys_file *file)
     free(self);
 }
 
-/* Whether the file can be used at all, and was opened for this. */
+/* Whether the file can be used at all. */
 static NTSTATUS
-file_check(const struct sim_file *self, unsigned access)
+file_check(const struct sim_file *self)
 {
     if (!self->process->sim->has_power || !self->node)
         return status_raise(STATUS_IO_DEVICE_ERROR);
-    if ((self->flags & access) != access)
+    return STATUS_SUCCESS;
+}
+
+/* As on Linux, the numbers are looked at first, and to do nothing needs no permission. */
+static NTSTATUS
+transfer_check(const struct sim_file *self, unsigned access, uint64_t offset, uint64_t size)
+{
+    if (size > INT64_MAX || offset > INT64_MAX - size)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    if (size > 0 && !(self->flags & access))
         return status_raise(STATUS_ACCESS_DENIED);
     return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+file_read(struct sim_file *self, void *into, size_t size, uint64_t offset, size_t *got)
+{
+    struct sys_sim *sim = self->process->sim;
+
+    TRY(transfer_check(self, SYS_READ, offset, size));
+    sim->counts.reads++;
+    self->node->counts.reads++;
+    self->node->accessed = sim->time_wall;
+    return sim_content_read(self->node, into, size, offset, got);
 }
 
 static NTSTATUS
@@ -209,12 +231,9 @@ sim_file_read(struct sys_file *file, void *into, size_t size, uint64_t offset, s
     NTSTATUS status;
 
     sys_mutex_lock(&sim->mutex);
-    status = file_check(self, SYS_READ);
+    status = file_check(self);
     if (status == STATUS_SUCCESS) {
-        sim->counts.reads++;
-        self->node->counts.reads++;
-        self->node->accessed = sim->time_wall;
-        status = sim_content_read(self->node, into, size, offset, got);
+        status = file_read(self, into, size, offset, got);
         sim_trace(sim, "read %s %llu+%zu: %s", self->path, (unsigned long long)offset, size,
                   status_word(status));
     }
@@ -239,6 +258,18 @@ bytes_joined(const struct bytes *parts, size_t count)
 }
 
 static NTSTATUS
+file_write(struct sim_file *self, struct bytes data, uint64_t offset, bool is_torn)
+{
+    struct sys_sim *sim = self->process->sim;
+
+    TRY(transfer_check(self, SYS_WRITE, offset, data.size));
+    sim->counts.bytes_written += data.size;
+    self->node->counts.bytes_written += data.size;
+    self->node->written = sim->time_wall;
+    return sim_content_write(&sim->disk, self->node, data, offset, is_torn);
+}
+
+static NTSTATUS
 sim_file_write(struct sys_file *file, const struct bytes *parts, size_t count, uint64_t offset)
 {
     struct sim_file *self = file_of(file);
@@ -250,15 +281,10 @@ sim_file_write(struct sys_file *file, const struct bytes *parts, size_t count, u
     sys_mutex_lock(&sim->mutex);
     operation = operation_begin(sim, !self->node);
     if (operation.happens) {
-        status = self->flags & SYS_WRITE
-                     ? sim_content_write(&sim->disk, self->node, data, offset, operation.is_torn)
-                     : status_raise(STATUS_ACCESS_DENIED);
+        status = file_write(self, data, offset, operation.is_torn);
         sim->counts.writes++;
-        sim->counts.bytes_written += data.size;
         self->node->counts.operations++;
         self->node->counts.writes++;
-        self->node->counts.bytes_written += data.size;
-        self->node->written = sim->time_wall;
     }
     status = operation_end(&operation, status);
     operation_trace(&operation, status, "write %s %llu+%zu", self->path, (unsigned long long)offset,
@@ -318,6 +344,21 @@ sim_file_sync(struct sys_file *file)
 }
 
 static NTSTATUS
+file_allocate(struct sim_file *self, uint64_t size, bool is_torn)
+{
+    struct sys_sim *sim = self->process->sim;
+
+    if (size > INT64_MAX || size < self->node->size)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    if (size == self->node->size)
+        return STATUS_SUCCESS;
+    if (!(self->flags & SYS_WRITE))
+        return status_raise(STATUS_ACCESS_DENIED);
+    self->node->written = sim->time_wall;
+    return sim_content_extend(&sim->disk, self->node, size, is_torn);
+}
+
+static NTSTATUS
 sim_file_allocate(struct sys_file *file, uint64_t size)
 {
     struct sim_file *self = file_of(file);
@@ -328,13 +369,10 @@ sim_file_allocate(struct sys_file *file, uint64_t size)
     sys_mutex_lock(&sim->mutex);
     operation = operation_begin(sim, !self->node);
     if (operation.happens) {
-        status = self->flags & SYS_WRITE
-                     ? sim_content_extend(&sim->disk, self->node, size, operation.is_torn)
-                     : status_raise(STATUS_ACCESS_DENIED);
+        status = file_allocate(self, size, operation.is_torn);
         sim->counts.allocates++;
         self->node->counts.operations++;
         self->node->counts.allocates++;
-        self->node->written = sim->time_wall;
     }
     status = operation_end(&operation, status);
     operation_trace(&operation, status, "allocate %s %llu", self->path, (unsigned long long)size);
@@ -350,7 +388,7 @@ sim_file_info(struct sys_file *file, struct sys_info *out)
     NTSTATUS status;
 
     sys_mutex_lock(&sim->mutex);
-    status = file_check(self, 0);
+    status = file_check(self);
     if (status == STATUS_SUCCESS)
         *out = (struct sys_info){.size = self->node->size,
                                  .device = SIM_DEVICE,
@@ -364,6 +402,17 @@ sim_file_info(struct sys_file *file, struct sys_info *out)
 }
 
 static NTSTATUS
+file_lock(struct sim_file *self)
+{
+    if (!(self->flags & SYS_WRITE))
+        return status_raise(STATUS_ACCESS_DENIED);
+    if (self->node->lock_holder && self->node->lock_holder != self->process)
+        return status_raise(STATUS_SHARING_VIOLATION);
+    self->node->lock_holder = self->process;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
 sim_file_lock(struct sys_file *file)
 {
     struct sim_file *self = file_of(file);
@@ -371,12 +420,9 @@ sim_file_lock(struct sys_file *file)
     NTSTATUS status;
 
     sys_mutex_lock(&sim->mutex);
-    status = file_check(self, SYS_WRITE);
+    status = file_check(self);
     if (status == STATUS_SUCCESS) {
-        if (self->node->lock_holder && self->node->lock_holder != self->process)
-            status = status_raise(STATUS_SHARING_VIOLATION);
-        else
-            self->node->lock_holder = self->process;
+        status = file_lock(self);
         sim_trace(sim, "lock %s: %s", self->path, status_word(status));
     }
     sys_mutex_unlock(&sim->mutex);

@@ -159,12 +159,6 @@ sector_write(struct sim_disk *disk, struct sim_node *node, size_t index, size_t 
     return STATUS_SUCCESS;
 }
 
-static bool
-range_is_valid(uint64_t offset, uint64_t size)
-{
-    return size <= INT64_MAX && offset <= INT64_MAX - size;
-}
-
 NTSTATUS
 sim_content_write(struct sim_disk *disk, struct sim_node *node, struct bytes data, uint64_t offset,
                   bool torn)
@@ -172,8 +166,6 @@ sim_content_write(struct sim_disk *disk, struct sim_node *node, struct bytes dat
     NTSTATUS status = STATUS_SUCCESS;
     uint64_t at = offset, end = offset + data.size;
 
-    if (!range_is_valid(offset, data.size))
-        return status_raise(STATUS_INVALID_PARAMETER);
     if (data.size == 0)
         return STATUS_SUCCESS;
     if (end > SIM_FILE_MAX)
@@ -203,8 +195,6 @@ sim_content_read(struct sim_node *node, uint8_t *into, size_t size, uint64_t off
 {
     size_t done = 0;
 
-    if (!range_is_valid(offset, size))
-        return status_raise(STATUS_INVALID_PARAMETER);
     if (offset >= node->size)
         size = 0;
     else if (size > node->size - offset)
@@ -236,8 +226,7 @@ sim_content_extend(struct sim_disk *disk, struct sim_node *node, uint64_t size, 
     NTSTATUS status = STATUS_SUCCESS;
     uint64_t reached = node->size;
 
-    if (size > INT64_MAX || size < node->size)
-        return status_raise(STATUS_INVALID_PARAMETER);
+    CHECK(size >= node->size);
     if (size > SIM_FILE_MAX)
         return status_raise(STATUS_DISK_FULL);
     if (torn)

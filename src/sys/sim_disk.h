@@ -116,7 +116,8 @@ void sim_node_release(struct sim_disk *disk, struct sim_node *node);
 /* Frees the nodes that are neither seen, stored, changing nor open, when many may be. */
 void sim_disk_sweep(struct sim_disk *disk);
 
-/* 'torn': only some of it happens. The statuses are those of the sys_file_ functions. */
+/* 'torn': only some of it happens. The statuses are those of the sys_file_ functions; offset + size
+ * of a transfer is at most 2^63 - 1. */
 NTSTATUS sim_content_write(struct sim_disk *disk, struct sim_node *node, struct bytes data,
                            uint64_t offset, bool torn) must_use;
 NTSTATUS sim_content_read(struct sim_node *node, uint8_t *into, size_t size, uint64_t offset,
@@ -175,8 +176,8 @@ struct sim_place {
 NTSTATUS sim_names_find(struct sim_disk *disk, enum sim_side side, const char *path,
                         struct sim_place *out) must_use;
 /* Makes the node that 'place' lacks. */
-NTSTATUS sim_names_make(struct sim_disk *disk, const struct sim_place *place,
-                        bool is_directory) must_use;
+struct sim_node *sim_names_make(struct sim_disk *disk, const struct sim_place *place,
+                                bool is_directory);
 NTSTATUS sim_names_unlink(struct sim_disk *disk, const char *path) must_use;
 NTSTATUS sim_names_rename(struct sim_disk *disk, const char *from, const char *to,
                           bool replace) must_use;

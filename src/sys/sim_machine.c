@@ -299,21 +299,22 @@ load(struct sys_sim *sim, const char *path, struct bytes data)
     struct sim_disk *disk = &sim->disk;
     uint64_t capacity = disk->capacity;
     struct sim_place place;
+    struct sim_node *node;
     NTSTATUS status;
 
     TRY(sim_names_find(disk, SIM_SEEN, path, &place));
-    if (place.node)
+    if (place.node) {
         TRY(sim_names_unlink(disk, path));
-    place.node = NULL;
-    TRY(sim_names_make(disk, &place, false));
-    TRY(sim_names_find(disk, SIM_SEEN, path, &place));
-    place.node->created = place.node->accessed = place.node->written = sim->time_wall;
+        place.node = NULL;
+    }
+    node = sim_names_make(disk, &place, false);
+    node->created = node->accessed = node->written = sim->time_wall;
     disk->capacity = 0;
-    status = sim_content_write(disk, place.node, data, 0, false);
+    status = sim_content_write(disk, node, data, 0, false);
     if (status == STATUS_SUCCESS)
-        status = sim_content_sync(disk, place.node, false);
+        status = sim_content_sync(disk, node, false);
     disk->capacity = capacity;
-    sim_names_store(disk, place.node);
+    sim_names_store(disk, node);
     return status;
 }
 

@@ -184,8 +184,6 @@ sim_names_find(struct sim_disk *disk, enum sim_side side, const char *path, stru
         place.has_slash = *path == '/';
         path += strspn(path, "/");
     }
-    if (place.has_slash && place.node && !place.node->is_directory)
-        return status_raise(STATUS_OBJECT_PATH_NOT_FOUND);
     *out = place;
     return STATUS_SUCCESS;
 }
@@ -320,30 +318,27 @@ sim_names_store(struct sim_disk *disk, struct sim_node *node)
 
 /* ---- what programs do ---- */
 
-NTSTATUS
+struct sim_node *
 sim_names_make(struct sim_disk *disk, const struct sim_place *place, bool is_directory)
 {
-    struct sim_node *node;
+    struct sim_node *node = sim_node_create(disk, is_directory);
 
     CHECK(!place->node);
-    if (place->has_slash && !is_directory)
-        return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
-    node = sim_node_create(disk, is_directory);
     name_set(place->directory, SIM_SEEN, place->name, node);
     change_add(disk, node, NULL, place);
-    return STATUS_SUCCESS;
+    return node;
 }
 
 NTSTATUS
 sim_names_directory_make(struct sim_disk *disk, const char *path)
 {
     struct sim_place place;
-    NTSTATUS status = sim_names_find(disk, SIM_SEEN, path, &place);
 
-    TRY(status);
+    TRY(sim_names_find(disk, SIM_SEEN, path, &place));
     if (place.node)
         return status_raise(STATUS_OBJECT_NAME_COLLISION);
-    return sim_names_make(disk, &place, true);
+    sim_names_make(disk, &place, true);
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS
@@ -356,6 +351,8 @@ sim_names_unlink(struct sim_disk *disk, const char *path)
         return status_raise(STATUS_OBJECT_NAME_NOT_FOUND);
     if (place.node->is_directory)
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
+    if (place.has_slash)
+        return status_raise(STATUS_OBJECT_PATH_NOT_FOUND);
     name_clear(place.directory, SIM_SEEN, place.name, place.node);
     change_add(disk, place.node, &place, NULL);
     sim_node_release(disk, place.node);
@@ -376,18 +373,22 @@ static NTSTATUS
 rename_check(struct sim_disk *disk, const struct sim_place *from, const struct sim_place *to,
              bool replace)
 {
+    if (to->is_fixed && !from->is_fixed && !replace)
+        return status_raise(STATUS_OBJECT_NAME_COLLISION);
     if (from->is_fixed || to->is_fixed)
         return status_raise(STATUS_IO_DEVICE_ERROR); /* EBUSY */
     if (!from->node)
         return status_raise(STATUS_OBJECT_NAME_NOT_FOUND);
     if (to->node && !replace)
         return status_raise(STATUS_OBJECT_NAME_COLLISION);
-    if (!from->node->is_directory && to->has_slash)
+    if (!from->node->is_directory && (from->has_slash || to->has_slash))
         return status_raise(STATUS_OBJECT_PATH_NOT_FOUND);
     if (from->node->is_directory && is_below(disk, to->directory, from->node))
         return status_raise(STATUS_INVALID_PARAMETER);
     if (!to->node || to->node == from->node)
         return STATUS_SUCCESS;
+    if (to->node->is_directory && is_below(disk, from->directory, to->node))
+        return status_raise(STATUS_OBJECT_NAME_COLLISION); /* it is not empty */
     if (from->node->is_directory && !to->node->is_directory)
         return status_raise(STATUS_OBJECT_PATH_NOT_FOUND);
     if (!from->node->is_directory && to->node->is_directory)
