@@ -114,7 +114,7 @@ struct physical {
     struct list dirty; /* containers written and not forced; the leader's */
     uint64_t pending;  /* bytes in 'sealed' */
     struct force force;
-    NTSTATUS failure;            /* not SUCCESS: failed until reopened [CLFS-DUR-13] */
+    NTSTATUS failure;     /* not SUCCESS: failed until reopened [CLFS-DUR-13] */
     uint64_t absent_from; /* after a failure: records from here on are in no block that is whole */
     struct reservation reserved; /* over all areas */
     uint64_t flushes, flushed_bytes;
