@@ -35,6 +35,7 @@ struct engine_tm {
     size_t log_name_units;
     uint64_t replay_from, last_recovered_lsn; /* where the next recovery step starts reading */
     uint64_t checkpoint_lsn;                  /* of the newest restart area's marker */
+    uint64_t appended_lsn;                    /* of the newest record */
     uint64_t log_size, container_size;
     bool is_checkpointing;
     _Atomic uint32_t log_users; /* threads in the log's I/O with the lock off */

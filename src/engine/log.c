@@ -79,6 +79,7 @@ tm_log_append(struct engine_tm *tm, struct transaction *tx, enum record_type typ
     part = bytes_of(tm->scratch, size);
     TRY(clfs_append(tm->area, &part, 1, CLFS_LSN_NONE, CLFS_LSN_NONE,
                     is_covered ? CLFS_FROM_RESERVATION : 0, lsn));
+    tm->appended_lsn = *lsn;
     if (is_covered) {
         tx->reserved_records--;
         tx->reserved_bytes -= reserved;
@@ -181,13 +182,8 @@ end_of_log(const struct engine_tm *tm)
 bool
 tm_log_checkpoint_due(const struct engine_tm *tm)
 {
-    const struct transaction *newest;
-
-    if (!tm->area || tm->is_checkpointing || tm->core.state != KTM_ONLINE ||
-        list_is_empty(&tm->core.logged))
-        return false;
-    newest = container_of(tm->core.logged.prev, struct transaction, in_log);
-    return distance(tm, tm->checkpoint_lsn, newest->lsn) > tm->log_size / 4;
+    return tm->area && !tm->is_checkpointing && tm->core.state == KTM_ONLINE &&
+           distance(tm, tm->checkpoint_lsn, tm->appended_lsn) > tm->log_size / 4;
 }
 
 static NTSTATUS
