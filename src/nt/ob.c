@@ -114,8 +114,8 @@ wait_handle(HANDLE value, struct handle **out)
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
     if (!(slot->access & SYNCHRONIZE))
         return status_raise(STATUS_ACCESS_DENIED);
-    if (handle_is_expired(slot))
-        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
+    if (handle_is_expired(slot) || engine_is_expired(slot->object))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [OBJ-21] */
     *out = give(slot);
     return STATUS_SUCCESS;
 }

@@ -155,6 +155,8 @@ TmReferenceEnlistmentKey(PKENLISTMENT Enlistment, PVOID *Key)
         return status_raise(STATUS_ACCESS_VIOLATION);
     if (!Key)
         return status_raise(STATUS_INVALID_PARAMETER); /* [TMR-18] */
+    if (engine_is_expired((struct object *)Enlistment))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [TMR-05] */
     return engine_en_key_reference((struct object *)Enlistment, Key);
 }
 
@@ -165,6 +167,8 @@ TmDereferenceEnlistmentKey(PKENLISTMENT Enlistment, PBOOLEAN LastReference)
 
     if (!Enlistment)
         return status_raise(STATUS_ACCESS_VIOLATION);
+    if (engine_is_expired((struct object *)Enlistment))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
     TRY(engine_en_key_dereference((struct object *)Enlistment, &was_last));
     if (LastReference)
         *LastReference = was_last; /* [TMR-19] */
