@@ -65,8 +65,6 @@ TEST(every_call_in_every_state)
                                              : STATUS_SUCCESS;
             const char *trace;
 
-            /* RecoverEnlistment asks for the RM to be online: the one refusal that is not the
-             * enlistment's own state; OFFLINE has it that way, see below for the other. */
             EXPECT_EQ(STATES, strlen(call->legal));
             snprintf(command, sizeof(command), "%s%s", call->command,
                      has_clock ? " clock 1000" : "");

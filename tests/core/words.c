@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/core/words.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/ktm.h"
@@ -74,6 +75,8 @@ static const struct {
 static uint32_t
 mask_of_word(const char *word, size_t length)
 {
+    if (length > 2 && word[0] == '0' && word[1] == 'x')
+        return (uint32_t)strtoul(word, NULL, 0);
     for (size_t i = 0; i < ARRAY_SIZE(masks); i++)
         if (strlen(masks[i].word) == length && memcmp(masks[i].word, word, length) == 0)
             return masks[i].mask;

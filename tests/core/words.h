@@ -13,7 +13,8 @@ uint32_t notification_of_word(const char *word); /* 0: none of that name */
  *   full = PREPREPARE PREPARE COMMIT ROLLBACK   2pc = PREPARE COMMIT ROLLBACK   cr = COMMIT ROLLBACK
  *   pcr = PREPREPARE COMMIT ROLLBACK   pr = PREPREPARE ROLLBACK   spc   disc = RM_DISCONNECTED
  *   indoubt   sup = ROLLBACK and the four *_COMPLETE   request = COMMIT_REQUEST   outcome =
- *   REQUEST_OUTCOME   ppc, pc, cc, rc = one *_COMPLETE each   r = ROLLBACK */
+ *   REQUEST_OUTCOME   ppc, pc, cc, rc = one *_COMPLETE each   r = ROLLBACK;
+ * or a number */
 bool mask_of_words(const char *words, uint32_t *mask);
 
 const char *word_of_record(int type); /* enum record_type; "?" */
