@@ -355,11 +355,18 @@ replay_transaction(struct ktm *ktm, const GUID *uow, enum record_type type, stru
     struct transaction *tx;
 
     take_units(cursor, flags & 0xFF, units);
-    if (cursor->failed || flags & ~0x1FFu)
-        return corrupt();
+    if (cursor->failed || flags & ~0x1FFu || (type == RECORD_PREPARE && !(flags >> 8)))
+        return corrupt(); /* only a superior leaves a transaction prepared */
+    tx = ktm_find_transaction(ktm, uow);
+    if (tx && type == RECORD_PREPARE && atomic_load(&tx->outcome) != OUTCOME_UNDETERMINED)
+        return corrupt(); /* a decision is never taken back [INV-03] */
     TRY(replay_find_or_make(ktm, uow, &tx));
     TRY(transaction_set_description(tx, units, flags & 0xFF)); /* [TX-CREATE-18] */
     TRY(replay_participants(ktm, tx, cursor, flags >> 8, count));
+    if (type == RECORD_COMMIT && tx->participants == 0) {
+        replay_strip(tx, true); /* copied forward when only volatile ones had yet to answer */
+        return STATUS_SUCCESS;
+    }
     tx->state = type == RECORD_COMMIT ? TX_COMMITTED : TX_INDOUBT; /* [RECOV-01, RECOV-02] */
     tx->driver = tx->superior ? DRIVER_SUPERIOR_3 : DRIVER_CLIENT;
     if (type == RECORD_COMMIT)

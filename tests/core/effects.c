@@ -63,23 +63,23 @@ TEST(masks_that_the_specification_names) /* MASK-01..10, -12 */
         uint32_t mask;
         bool subordinate, superior;
     } cases[] = {
-        {0, false, false},           /* MASK-12 */
-        {0x7, false, false},         /* MASK-01 */
-        {0xA, false, true},          /* MASK-02; MASK-09 it does not apply to a superior */
-        {0x208, false, false},       /* MASK-03 */
-        {0x20C, false, false},       /* MASK-03 */
-        {0x8, false, true},          /* MASK-04 */
-        {0xC, true, true},           /* MASK-05 */
-        {0x9, true, true},           /* MASK-06 */
-        {0xD, true, true},           /* MASK-06 */
-        {0xF, true, true},           /* MASK-06 */
-        {0x20F, true, false},        /* MASK-06, MASK-09 */
-        {0x39FFFF0F, true, false},   /* MASK-08: the largest */
-        {0x3FFFFFFF, false, false},  /* MASK-08, MASK-09 */
-        {0x3FFFFDFF, false, true},   /* all but SPC */
-        {0x4000000F, false, false},  /* MASK-07: COMMIT_FINALIZE */
-        {0x8000000F, false, false},  /* MASK-07 */
-        {0x1807940F, true, true},    /* MASK-10 */
+        {0, false, false},          /* MASK-12 */
+        {0x7, false, false},        /* MASK-01 */
+        {0xA, false, true},         /* MASK-02; MASK-09 it does not apply to a superior */
+        {0x208, false, false},      /* MASK-03 */
+        {0x20C, false, false},      /* MASK-03 */
+        {0x8, false, true},         /* MASK-04 */
+        {0xC, true, true},          /* MASK-05 */
+        {0x9, true, true},          /* MASK-06 */
+        {0xD, true, true},          /* MASK-06 */
+        {0xF, true, true},          /* MASK-06 */
+        {0x20F, true, false},       /* MASK-06, MASK-09 */
+        {0x39FFFF0F, true, false},  /* MASK-08: the largest */
+        {0x3FFFFFFF, false, false}, /* MASK-08, MASK-09 */
+        {0x3FFFFDFF, false, true},  /* all but SPC */
+        {0x4000000F, false, false}, /* MASK-07: COMMIT_FINALIZE */
+        {0x8000000F, false, false}, /* MASK-07 */
+        {0x1807940F, true, true},   /* MASK-10 */
     };
 
     EACH (it, cases) {
@@ -112,10 +112,16 @@ TEST(every_phase_is_sent_to_those_who_ask) /* MASK-15 NOTIF-14 */
         const char *masks[3];
         const char *phase_0, *phase_1, *phase_2, *rollback;
     } cases[] = {
-        {{"full", "2pc", "cr"}, "a PREPREPARE", "a PREPARE; b PREPARE",
-         "force COMMIT; a COMMIT; b COMMIT; c COMMIT", "a ROLLBACK; b ROLLBACK; c ROLLBACK"},
-        {{"pcr", "pr", "full"}, "a PREPREPARE; b PREPREPARE; c PREPREPARE", "c PREPARE",
-         "force COMMIT; a COMMIT; c COMMIT", "a ROLLBACK; b ROLLBACK; c ROLLBACK"},
+        {{"full", "2pc", "cr"},
+         "a PREPREPARE",
+         "a PREPARE; b PREPARE",
+         "force COMMIT; a COMMIT; b COMMIT; c COMMIT",
+         "a ROLLBACK; b ROLLBACK; c ROLLBACK"},
+        {{"pcr", "pr", "full"},
+         "a PREPREPARE; b PREPREPARE; c PREPREPARE",
+         "c PREPARE",
+         "force COMMIT; a COMMIT; c COMMIT",
+         "a ROLLBACK; b ROLLBACK; c ROLLBACK"},
     };
 
     EACH (it, cases) {

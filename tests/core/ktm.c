@@ -18,8 +18,14 @@ TEST(the_clock_only_rises) /* CLOCK-04 CLOCK-10 */
 {
     static const struct {
         int64_t given, wanted;
-    } cases[] = {{5, 10},         {10, 10}, {11, 11}, {0, 11}, {-1, 11}, {INT64_MIN, 11},
-                 {INT64_MAX, INT64_MAX}, {3, INT64_MAX}};
+    } cases[] = {{5, 10},
+                 {10, 10},
+                 {11, 11},
+                 {0, 11},
+                 {-1, 11},
+                 {INT64_MIN, 11},
+                 {INT64_MAX, INT64_MAX},
+                 {3, INT64_MAX}};
     struct ktm ktm;
 
     ktm_init(&ktm, true);
@@ -175,7 +181,7 @@ TEST(objects_end_when_nobody_holds_them_and_all_is_over)
         {"enlist a cr; commit; committed a; close t; close a", true},
         {"enlist a cr; commit; close t; close a", false}, /* an outcome is owed */
         {"enlist a full; rollback; close t; close a", true},
-        {"enlist a full; commit; close t", false}, /* goes on */
+        {"enlist a full; commit; close t", false},             /* goes on */
         {"enlist a full+spc; commit; close t; close a", true}, /* only the RM knows */
         {"commit; close t", true},
         {"commit", false}, /* a handle is open */
@@ -206,7 +212,7 @@ TEST(a_held_one_stays_until_let_go)
 
     play_ok(p, "commit; close t");
     ktm_reap(&play_tx(p, 't')->object);
-    EXPECT(play_tx(p, 't') != NULL);                        /* somebody has a pointer … */
+    EXPECT(play_tx(p, 't') != NULL);                     /* somebody has a pointer … */
     EXPECT(ktm_find_transaction(&p->ktm, &uow) == NULL); /* … but nobody finds it any more */
     let_go(&play_tx(p, 't')->object);
     EXPECT(play_tx(p, 't') == NULL);

@@ -18,8 +18,8 @@ TEST(every_event_has_a_name)
 
 TEST(every_state_has_a_name)
 {
-    static const int states[] = {TX_ACTIVE,    TX_PREPARING, TX_PREPARED,  TX_INDOUBT,
-                                 TX_COMMITTED, TX_ABORTED,   TX_DELEGATED, TX_PREPREPARING,
+    static const int states[] = {TX_ACTIVE,    TX_PREPARING,  TX_PREPARED,  TX_INDOUBT,
+                                 TX_COMMITTED, TX_ABORTED,    TX_DELEGATED, TX_PREPREPARING,
                                  TX_FORGOTTEN, TX_PREPREPARED};
 
     EACH (state, states)

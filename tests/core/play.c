@@ -48,8 +48,7 @@ play_en(struct play *play, char name)
 
 /* ---- the trace ---- */
 
-static void __attribute__((format(printf, 2, 3)))
-trace(struct play *play, const char *format, ...)
+static void __attribute__((format(printf, 2, 3))) trace(struct play *play, const char *format, ...)
 {
     size_t length = strlen(play->trace);
     va_list arguments;
@@ -433,8 +432,8 @@ object_command(struct play *play, const struct words *words)
                                       .en = play_en(play, name),
                                       .what = notification_of_word(words->at[2])});
     } else if (strcmp(verb, "info") == 0) {
-        play->status = enlistment_set_recovery_info(
-            play_en(play, name), bytes_of(words->at[2], strlen(words->at[2])));
+        play->status = enlistment_set_recovery_info(play_en(play, name),
+                                                    bytes_of(words->at[2], strlen(words->at[2])));
     } else {
         test_fail(__FILE__, __LINE__, "no such command: %s", verb);
     }
@@ -510,12 +509,18 @@ const char *
 play_enlistment_state(struct play *play, char name)
 {
     static const char *const states[] = {
-        [EN_ACTIVE] = "ACTIVE",       [EN_PREPREPARING] = "PREPREPARING",
-        [EN_PREPREPARED] = "PREPREPARED", [EN_PREPARING] = "PREPARING",
-        [EN_PREPARED] = "PREPARED",   [EN_DELEGATED] = "DELEGATED",
-        [EN_COMMITTED_NOTIFY] = "COMMITTED_NOTIFY", [EN_ABORTING] = "ABORTING",
-        [EN_INDOUBT] = "INDOUBT",     [EN_RECOVERING] = "RECOVERING",
-        [EN_OFFLINE] = "OFFLINE",     [EN_FINISHED] = "FINISHED",
+        [EN_ACTIVE] = "ACTIVE",
+        [EN_PREPREPARING] = "PREPREPARING",
+        [EN_PREPREPARED] = "PREPREPARED",
+        [EN_PREPARING] = "PREPARING",
+        [EN_PREPARED] = "PREPARED",
+        [EN_DELEGATED] = "DELEGATED",
+        [EN_COMMITTED_NOTIFY] = "COMMITTED_NOTIFY",
+        [EN_ABORTING] = "ABORTING",
+        [EN_INDOUBT] = "INDOUBT",
+        [EN_RECOVERING] = "RECOVERING",
+        [EN_OFFLINE] = "OFFLINE",
+        [EN_FINISHED] = "FINISHED",
     };
     struct enlistment *en = play_en(play, name);
 

@@ -95,19 +95,32 @@ TEST(what_a_record_holds) /* LOG-01 LOG-07 LOG-10 CLOCK-03 NAME-05 VOL-03 ENL-PC
 TEST(records_byte_by_byte) /* LOG-01, docs/format/records.md */
 {
     static const uint8_t small[32] = {
-        4, 1, 0,   0,   32,  0,  0,  0, /* FORGET, version, size */
-        9, 0, 0,   0,   0,   0,  0,  0, /* clock */
+        4,   1, 0, 0, 32,   0,    0, 0,                            /* FORGET, version, size */
+        9,   0, 0, 0, 0,    0,    0, 0,                            /* clock */
         't', 0, 0, 0, 0x54, 0x4B, 0, 0x4D, 0, 0, 0, 0, 0, 0, 0, 0, /* UOW */
     };
     static const uint8_t commit[] = {
-        2, 1, 0,   0,   32 + 8 + 2 + 44 + 1,  0,  0,  0, /* COMMIT, version, size */
-        9, 0, 0,   0,   0,   0,  0,  0, /* clock */
-        't', 0, 0, 0, 0x54, 0x4B, 0, 0x4D, 0, 0, 0, 0, 0, 0, 0, 0, /* UOW */
-        1, 0, 0, 0, 1, 0, 0, 0, /* units, superior, zero; enlistments */
-        'o', 0,
-        'a', 0, 0, 0, 0x54, 0x4B, 0, 0x4D, 0, 0, 0, 0, 0, 0, 0, 0, /* enlistment */
-        'A', 0, 0, 0, 0x54, 0x4B, 0, 0x4D, 0, 0, 0, 0, 0, 0, 0, 0, /* RM */
-        12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, /* mask, information, description */
+        2,    1,    0,    0, 32 + 8 + 2 + 44 + 1,
+        0,    0,    0, /* COMMIT, version, size */
+        9,    0,    0,    0, 0,
+        0,    0,    0, /* clock */
+        't',  0,    0,    0, 0x54,
+        0x4B, 0,    0x4D, 0, 0,
+        0,    0,    0,    0, 0,
+        0, /* UOW */
+        1,    0,    0,    0, 1,
+        0,    0,    0, /* units, superior, zero; enlistments */
+        'o',  0,    'a',  0, 0,
+        0,    0x54, 0x4B, 0, 0x4D,
+        0,    0,    0,    0, 0,
+        0,    0,    0, /* enlistment */
+        'A',  0,    0,    0, 0x54,
+        0x4B, 0,    0x4D, 0, 0,
+        0,    0,    0,    0, 0,
+        0, /* RM */
+        12,   0,    0,    0, 1,
+        0,    0,    0,    0, 0,
+        0,    0, /* mask, information, description */
         'i',
     };
     owned(play_destroy) struct play *p = play_create(false);
@@ -159,8 +172,9 @@ TEST(what_recovery_rebuilds) /* RECOV-01..06, -11 INV-05 LOG-04 LOG-05 */
         {"RECOV-03", SUP_PREPARED "; veto s; crash keeping all", "none", "none"},
         {"RECOV-04 active", "enlist a full; crash", "none", "none"},
         {"RECOV-04 preparing", "enlist a full; commit; preprepared a; crash", "none", "none"},
-        {"RECOV-04 the record was not forced", "enlist a full; log waits; commit; preprepared a; "
-                                               "prepared a; crash",
+        {"RECOV-04 the record was not forced",
+         "enlist a full; log waits; commit; preprepared a; "
+         "prepared a; crash",
          "none", "none"},
         {"RECOV-04 aborted", "enlist a full; rollback; crash keeping all", "none", "none"},
         {"RECOV-04 single phase", "enlist a full+spc; commit; committed a; crash keeping all",
@@ -182,6 +196,50 @@ TEST(what_recovery_rebuilds) /* RECOV-01..06, -11 INV-05 LOG-04 LOG-05 */
             test_fail(__FILE__, __LINE__, "%s: %s gives %s, %s", it->id, it->script,
                       play_state(p, 't'), play_enlistment_state(p, 'a'));
     }
+}
+
+/* A checkpoint copied it forward while only a volatile RM had yet to answer: nobody is left whom
+ * recovery could tell, and kept it would pin the log for ever. */
+TEST(a_commit_that_concerns_nobody_is_forgotten) /* RECOV-05 VOL-03 LOG-08 */
+{
+    owned(play_destroy) struct play *p = play_create(false), *to = play_empty();
+    struct transaction *tx;
+    uint8_t record[256];
+    size_t size;
+
+    play_ok(p, "enlist a cr; enlist b cr volatile; commit; committed a");
+    tx = play_tx(p, 't');
+    size = record_size(tx, RECORD_COMMIT, NULL);
+    EXPECT(size <= sizeof(record));
+    record_encode(tx, RECORD_COMMIT, NULL, record);
+    EXPECT_OK(ktm_replay(&to->ktm, record_of(p, 0), 5));
+    EXPECT_TEXT("Committed committed", play_state(to, 't'));
+    EXPECT_OK(ktm_replay(&to->ktm, bytes_of(record, size), 6));
+    EXPECT_TEXT("none", play_state(to, 't'));
+    EXPECT(list_is_empty(&to->ktm.logged));
+}
+
+TEST(a_decision_is_not_taken_back_by_the_log) /* INV-03 TM-RECOVER-11 */
+{
+    owned(play_destroy) struct play *from = play_full(), *to = play_empty();
+
+    play_ok(from, "decide s");
+    EXPECT_OK(ktm_replay(&to->ktm, record_of(from, 0), 5));
+    EXPECT_OK(ktm_replay(&to->ktm, record_of(from, 1), 6));
+    EXPECT_STATUS(STATUS_LOG_CORRUPTION_DETECTED, ktm_replay(&to->ktm, record_of(from, 0), 7));
+}
+
+TEST(nothing_is_prepared_without_somebody_to_decide) /* RECOV-45 TM-RECOVER-11 */
+{
+    owned(play_destroy) struct play *p = play_create(false), *to = play_empty();
+    struct bytes record;
+
+    play_ok(p, "enlist a cr; commit");
+    record = record_of(p, 0);
+    p->records[0].data[0] = RECORD_PREPARE;
+    EXPECT_STATUS(STATUS_LOG_CORRUPTION_DETECTED, ktm_replay(&to->ktm, record, 5));
+    p->records[0].data[0] = RECORD_COMMIT;
+    EXPECT_OK(ktm_replay(&to->ktm, record, 5));
 }
 
 TEST(replaying_twice_is_replaying_once) /* RECOV-11 */
@@ -358,7 +416,8 @@ random_next(uint64_t *state)
     return z ^ z >> 31;
 }
 
-/* Records that are whole each, in any order, with some bytes changed: a log that somebody forged. */
+/* Records that are whole each, in any order, with some bytes changed: a log that somebody forged.
+ */
 TEST(any_sequence_of_records_does_no_harm) /* TM-RECOVER-11 RECOV-11 */
 {
     owned(play_destroy) struct play *from = play_full();
@@ -468,9 +527,9 @@ TEST(a_damaged_restart_area_is_refused) /* TM-RECOVER-11 TM-CREATE-17 */
         status = restart_decode(bytes_of(data, RESTART_AREA_SIZE), &out);
         EXPECT_STATUS(is_ruled ? STATUS_LOG_CORRUPTION_DETECTED : STATUS_SUCCESS, status);
     }
-    restart_encode(&(struct restart_area){.identity = sample.identity,
-                                          .log_identity = sample.log_identity},
-                   data); /* no clock */
+    restart_encode(
+        &(struct restart_area){.identity = sample.identity, .log_identity = sample.log_identity},
+        data); /* no clock */
     EXPECT_STATUS(STATUS_LOG_CORRUPTION_DETECTED,
                   restart_decode(bytes_of(data, RESTART_AREA_SIZE), &out));
     restart_encode(&(struct restart_area){.clock = 1, .identity = sample.identity}, data);

@@ -23,8 +23,9 @@ TEST(an_rm_that_failed_while_the_tm_stayed) /* RECOV-20, -29 RM-RECOVER-01, -09 
 {
     owned(play_destroy) struct play *p = play_create(false);
 
-    play_ok(p, "enlist a cr by R; begin u; enlist b full by R in u; begin v; enlist c cr by R in v; "
-               "commit t; commit v; committed c; close R; open R");
+    play_ok(p,
+            "enlist a cr by R; begin u; enlist b full by R in u; begin v; enlist c cr by R in v; "
+            "commit t; commit v; committed c; close R; open R");
     EXPECT_TEXT("RECOVER a; LAST_RECOVER", play_ok(p, "recover R"));
     EXPECT_TEXT("a COMMIT", play_ok(p, "recover a"));
     EXPECT_TEXT("append FORGET", play_ok(p, "committed a"));

@@ -129,7 +129,7 @@ TEST(the_client_asks_and_the_superior_lets_ktm_do_it) /* SCEN-12 PT-04 TX-COMMIT
 
     EXPECT_TEXT("s COMMIT_REQUEST",
                 play_ok(p, "enlist s sup+request superior; enlist a full; commit"));
-    EXPECT(p->has_queued); /* the client is told PENDING */
+    EXPECT(p->has_queued);      /* the client is told PENDING */
     EXPECT_EQ(1, p->ktm.clock); /* CLOCK-02 */
     EXPECT_TEXT("clock 2; a PREPREPARE", play_ok(p, "decide s"));
     EXPECT_TEXT("a PREPARE", play_ok(p, "preprepared a"));
@@ -200,7 +200,7 @@ TEST(phase_2_goes_on_without_the_superior) /* CLOSE-EN-10 RECOV-42, -43 ENL-RECO
         owned(play_destroy) struct play *p = play_create(false);
 
         play_ok(p, it->script);
-        EXPECT_TEXT(it->trace, play_ok(p, it->answer)); /* nothing is delivered now */
+        EXPECT_TEXT(it->trace, play_ok(p, it->answer));               /* nothing is delivered now */
         EXPECT_TEXT("LAST_RECOVER", play_ok(p, "open S; recover S")); /* decided: no question */
         EXPECT_TEXT(it->wanted, play_ok(p, "recover s"));
         EXPECT_TEXT("FINISHED", play_enlistment_state(p, 's'));

@@ -339,7 +339,8 @@ TEST(prepared_and_in_doubt) /* PT-34..39 CLOSE-EN-09 RECOV-45 ROLL-TMO-02 OP-30 
     static const struct row rows[] = {
         {"PT-34", SUP_PREPARED, "close s", STATUS_SUCCESS, "InDoubt", ""},
         {"PT-34 by its RM", SUP_PREPARED, "close S", STATUS_SUCCESS, "InDoubt", ""},
-        {"PT-35", "enlist s sup+outcome superior; enlist a full; prepare s; preprepared a; prepared a",
+        {"PT-35",
+         "enlist s sup+outcome superior; enlist a full; prepare s; preprepared a; prepared a",
          "outcome a", STATUS_SUCCESS, "Prepared", "s REQUEST_OUTCOME"},
         {"PT-35 not asked for", SUP_PREPARED, "outcome a", STATUS_SUCCESS, "Prepared", ""},
         {"PT-36 unclear, from Preparing", TWO_PREPARING "; prepared a; log unclear", "prepared b",
@@ -365,9 +366,8 @@ TEST(prepared_and_in_doubt) /* PT-34..39 CLOSE-EN-09 RECOV-45 ROLL-TMO-02 OP-30 
          ""},
         {"PT-37 subordinate", SUP_PREPARED, "veto a", STATUS_TRANSACTION_REQUEST_NOT_VALID,
          "Prepared", ""},
-        {"PT-37 one that was not asked to prepare",
-         "enlist s sup superior; enlist a cr; prepare s", "veto a",
-         STATUS_TRANSACTION_REQUEST_NOT_VALID, "Prepared", ""},
+        {"PT-37 one that was not asked to prepare", "enlist s sup superior; enlist a cr; prepare s",
+         "veto a", STATUS_TRANSACTION_REQUEST_NOT_VALID, "Prepared", ""},
         {"PT-37 subordinate", SUP_INDOUBT, "veto a", STATUS_TRANSACTION_REQUEST_NOT_VALID,
          "InDoubt", ""},
         {"PT-38 to those that stayed", SUP_INDOUBT "; open S; recover S", "decide s",
@@ -380,7 +380,8 @@ TEST(prepared_and_in_doubt) /* PT-34..39 CLOSE-EN-09 RECOV-45 ROLL-TMO-02 OP-30 
          "decide s", STATUS_SUCCESS, "Committed committed", "force COMMIT; a COMMIT"},
         {"PT-38 no record needed",
          "enlist s sup superior; enlist a full volatile; prepare s; preprepared a; prepared a; "
-         "close s; recover S", "decide s", STATUS_SUCCESS, "Committed committed", "a COMMIT"},
+         "close s; recover S",
+         "decide s", STATUS_SUCCESS, "Committed committed", "a COMMIT"},
         {"PT-39", SUP_INDOUBT "; open S; recover S", "veto s", STATUS_SUCCESS,
          "Aborted aborted signalled", "append ABORT; a ROLLBACK"},
     };
@@ -492,10 +493,9 @@ TEST(an_unclear_prepare_record_aborts) /* PT-31 */
 /* While the log is asked nobody may change his mind, and what cannot wait is remembered. */
 TEST(while_the_log_decides) /* LOG-02 CLOSE-EN-06 ROLL-TMO-02 INV-04 */
 {
-    static const char *const requests[] = {"commit",       "rollback",   "prepared a",
-                                           "readonly c",   "veto c",     "committed a",
-                                           "rolledback a", "outcome a",  "reject a",
-                                           "preprepared a"};
+    static const char *const requests[] = {"commit",   "rollback",     "prepared a",   "readonly c",
+                                           "veto c",   "committed a",  "rolledback a", "outcome a",
+                                           "reject a", "preprepared a"};
     owned(play_destroy) struct play *p = play_create(false);
 
     play_ok(p, "enlist a full; enlist b full; enlist c cr; enlist d full volatile; log waits; "
@@ -654,7 +654,8 @@ TEST(the_history_is_a_ring_of_the_last_changes)
     EXPECT_EQ(7, tx->history[0].at);
     for (uint64_t now = 8; now < 600; now++) {
         transaction_note(tx, KTM_TX_TIMEOUT, now);
-        EXPECT(tx->history_count >= (now < 15 ? now - 6 : HISTORY_SIZE)); /* never seems empty again */
+        EXPECT(tx->history_count >=
+               (now < 15 ? now - 6 : HISTORY_SIZE)); /* never seems empty again */
         EXPECT_EQ(now, tx->history[(tx->history_count - 1) % HISTORY_SIZE].at);
     }
 }

@@ -121,7 +121,8 @@ words_split(char *line, struct words *out)
     char *state = NULL;
 
     *out = (struct words){0};
-    for (char *word = strtok_r(line, " \t\n", &state); word; word = strtok_r(NULL, " \t\n", &state)) {
+    for (char *word = strtok_r(line, " \t\n", &state); word;
+         word = strtok_r(NULL, " \t\n", &state)) {
         if (out->count == WORDS_MAX)
             return false;
         out->at[out->count++] = word;

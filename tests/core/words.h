@@ -10,11 +10,10 @@ const char *word_of_notification(uint32_t what);
 uint32_t notification_of_word(const char *word); /* 0: none of that name */
 
 /* "full+spc", "sup+request", …; false: some part is no word for a mask.
- *   full = PREPREPARE PREPARE COMMIT ROLLBACK   2pc = PREPARE COMMIT ROLLBACK   cr = COMMIT ROLLBACK
- *   pcr = PREPREPARE COMMIT ROLLBACK   pr = PREPREPARE ROLLBACK   spc   disc = RM_DISCONNECTED
- *   indoubt   sup = ROLLBACK and the four *_COMPLETE   request = COMMIT_REQUEST   outcome =
- *   REQUEST_OUTCOME   ppc, pc, cc, rc = one *_COMPLETE each   r = ROLLBACK;
- * or a number */
+ *   full = PREPREPARE PREPARE COMMIT ROLLBACK   2pc = PREPARE COMMIT ROLLBACK   cr = COMMIT
+ * ROLLBACK pcr = PREPREPARE COMMIT ROLLBACK   pr = PREPREPARE ROLLBACK   spc   disc =
+ * RM_DISCONNECTED indoubt   sup = ROLLBACK and the four *_COMPLETE   request = COMMIT_REQUEST
+ * outcome = REQUEST_OUTCOME   ppc, pc, cc, rc = one *_COMPLETE each   r = ROLLBACK; or a number */
 bool mask_of_words(const char *words, uint32_t *mask);
 
 const char *word_of_record(int type); /* enum record_type; "?" */
