@@ -35,7 +35,8 @@ target_link_libraries(ktm PRIVATE ktm_flags)
 set_target_properties(ktm PROPERTIES
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}
     LINK_DEPENDS ${KTM_MAP})
-target_link_options(ktm PRIVATE -Wl,--version-script=${KTM_MAP})
+# nodelete: threads that have used the library run code of it when they end.
+target_link_options(ktm PRIVATE -Wl,--version-script=${KTM_MAP} -Wl,-z,nodelete)
 
 # The public static library: one object in which everything hidden has become local, so that a
 # program may call its own function 'list_first' or 'guid_parse'.

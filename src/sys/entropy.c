@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -23,20 +24,22 @@
 #include "sys/error.h"
 
 struct pool {
-    size_t left; /* bytes[0 .. left) have not been handed out */
-    uint8_t bytes[(32 << 10) + 4096 - sizeof(size_t)];
+    size_t left;   /* bytes[0 .. left) have not been handed out */
+    size_t filled; /* so many the last time: a thread that draws once shall not pay for 32 KiB */
+    uint8_t bytes[(32 << 10) + 4096 - 2 * sizeof(size_t)];
 };
 
 static_assert(sizeof(struct pool) % 4096 == 0, "the kernel wipes whole pages");
 
 /* Larger requests go to the kernel directly: the pool is for identifiers. */
 #define REQUEST_MAX 256
+#define FILL_FIRST  512
 
 static __thread struct pool *pool __attribute__((tls_model("initial-exec")));
 
 /* Returns the pool of a thread that ends. */
 static pthread_key_t thread_end;
-static bool thread_end_works;
+static atomic_bool is_usable; /* whether this system can give memory that is safe from fork */
 
 static void
 pool_destroy(void *ended)
@@ -48,10 +51,17 @@ pool_destroy(void *ended)
 static void
 thread_end_init(void)
 {
-    thread_end_works = pthread_key_create(&thread_end, pool_destroy) == 0;
+    is_usable = pthread_key_create(&thread_end, pool_destroy) == 0;
 }
 
-/* NULL: this system cannot give memory that is safe from fork. */
+/* Emulators say yes to any advice and follow none; an impossible one finds them out. */
+static bool
+is_wiped_on_fork(void *memory, size_t size)
+{
+    return madvise(memory, size, -1) != 0 && madvise(memory, size, MADV_WIPEONFORK) == 0;
+}
+
+/* NULL: none to be had. */
 static struct pool *
 pool_create(void)
 {
@@ -59,13 +69,13 @@ pool_create(void)
     struct pool *made;
 
     pthread_once(&once, thread_end_init);
-    if (!thread_end_works)
+    if (!is_usable)
         return NULL;
     made = mmap(NULL, sizeof(*made), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (made == MAP_FAILED)
         return NULL;
-    if (madvise(made, sizeof(*made), MADV_WIPEONFORK) != 0 ||
-        pthread_setspecific(thread_end, made) != 0) {
+    is_usable = is_wiped_on_fork(made, sizeof(*made));
+    if (!is_usable || pthread_setspecific(thread_end, made) != 0) {
         munmap(made, sizeof(*made));
         return NULL;
     }
@@ -85,6 +95,17 @@ kernel_bytes(uint8_t *into, size_t size)
     }
 }
 
+static void
+pool_fill(struct pool *empty)
+{
+    size_t size = empty->filled ? 2 * empty->filled : FILL_FIRST;
+
+    if (size > sizeof(empty->bytes))
+        size = sizeof(empty->bytes);
+    kernel_bytes(empty->bytes, size);
+    empty->left = empty->filled = size;
+}
+
 void
 entropy_take(void *into, size_t size)
 {
@@ -94,10 +115,8 @@ entropy_take(void *into, size_t size)
         kernel_bytes(into, size);
         return;
     }
-    if (unlikely(pool->left < size)) {
-        kernel_bytes(pool->bytes, sizeof(pool->bytes));
-        pool->left = sizeof(pool->bytes);
-    }
+    if (unlikely(pool->left < size))
+        pool_fill(pool);
     pool->left -= size;
     memcpy(into, pool->bytes + pool->left, size);
     memset(pool->bytes + pool->left, 0, size); /* what was given out is known to nobody else */

@@ -4,5 +4,6 @@
 
 #include <stddef.h>
 
-/* Cryptographic random bytes; no lock, and a system call only every 32 KiB. Cannot fail. */
+/* Cryptographic random bytes; no lock, and for who draws often a system call only every 32 KiB.
+ * Cannot fail. */
 void entropy_take(void *into, size_t size);
