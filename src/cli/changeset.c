@@ -40,12 +40,6 @@ step_label(const struct step *step, char into[STEP_LABEL_SIZE])
     return into;
 }
 
-NTSTATUS
-out_of_memory(struct complaint *why)
-{
-    return complain(why, STATUS_INSUFFICIENT_RESOURCES, "out of memory");
-}
-
 /* ---- life ---- */
 
 NTSTATUS
@@ -260,7 +254,7 @@ changeset_read(const char *path, struct complaint *why, struct changeset **out)
     owned(free_text) char *text = NULL;
     owned(free_text) char *directory = NULL;
     struct quoted name;
-    size_t size;
+    size_t size = 0;
 
     if (strcmp(path, "-") == 0) {
         TRY(current_directory(why, &directory));

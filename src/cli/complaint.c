@@ -6,16 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-NTSTATUS
-complaint_write(struct complaint *complaint, NTSTATUS status, const char *format, ...)
+void
+complaint_write(struct complaint *complaint, const char *format, ...)
 {
     va_list list;
 
-    CHECK(status != STATUS_SUCCESS);
     va_start(list, format);
     vsnprintf(complaint->text, sizeof(complaint->text), format, list);
     va_end(list);
-    return status;
 }
 
 const char *
@@ -118,14 +116,15 @@ complaint_prefix(struct complaint *complaint, const char *format, ...)
 {
     struct complaint before = *complaint;
     va_list list;
-    size_t used;
+    size_t used, rest;
 
     va_start(list, format);
     vsnprintf(complaint->text, sizeof(complaint->text), format, list);
     va_end(list);
     used = strlen(complaint->text);
-    strncpy(complaint->text + used, before.text, sizeof(complaint->text) - used - 1);
-    complaint->text[sizeof(complaint->text) - 1] = '\0';
+    rest = strnlen(before.text, sizeof(complaint->text) - used - 1);
+    memcpy(complaint->text + used, before.text, rest);
+    complaint->text[used + rest] = '\0';
 }
 
 const char *

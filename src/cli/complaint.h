@@ -17,9 +17,14 @@ struct complaint {
 
 /* Writes the text and returns 'status', which is born here. */
 #define complain(complaint, status, ...)                                                           \
-    complaint_write((complaint), status_raise(status), __VA_ARGS__)
-NTSTATUS complaint_write(struct complaint *complaint, NTSTATUS status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+    ({                                                                                             \
+        NTSTATUS complained_ = status_raise(status);                                               \
+        CHECK(complained_ != STATUS_SUCCESS);                                                      \
+        complaint_write((complaint), __VA_ARGS__);                                                 \
+        complained_;                                                                               \
+    })
+void complaint_write(struct complaint *complaint, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* The name of a status for people: "STATUS_DISK_FULL", or its number when it has no name. The text
  * is the caller's memory, also when a constant is returned. */
