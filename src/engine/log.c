@@ -433,14 +433,21 @@ tm_log_attach(struct engine_tm *tm)
 void
 tm_log_detach(struct engine_tm *tm)
 {
-    log_wait_unused(tm);
-    if (tm->area)
-        (void)clfs_area_destroy(
-            tm->area); /* what could not be flushed is found missing by the next recovery */
-    if (tm->log)
-        (void)clfs_log_close(tm->log);
+    struct clfs_area *area;
+    struct clfs_log *log;
+
+    log_wait_unused(tm); /* and nobody enters any more: the TM is closed, or was never online */
+    sys_mutex_lock(&tm->mutex);
+    area = tm->area;
+    log = tm->log;
     tm->area = NULL;
     tm->log = NULL;
+    sys_mutex_unlock(&tm->mutex);
+    if (area)
+        (void)clfs_area_destroy(
+            area); /* what could not be flushed the next recovery finds missing */
+    if (log)
+        (void)clfs_log_close(log);
 }
 
 /* ---- replay ---- */
