@@ -34,6 +34,8 @@ TmRecoverTransactionManager(PKTM Tm, PLARGE_INTEGER TargetVirtualClock)
 {
     if (!Tm)
         return status_raise(STATUS_ACCESS_VIOLATION);
+    if (engine_is_expired((struct object *)Tm))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [TMR-05] */
     return engine_tm_recover((struct object *)Tm, TargetVirtualClock ? &TargetVirtualClock->QuadPart
                                                                      : NULL); /* [TMR-11] */
 }

@@ -199,6 +199,8 @@ TEST(every_kind_can_be_named) /* OBJ-05 OBJ-07 OBJ-08 OBJ-09 GEN-03 NAME-06 */
         EXPECT_STATUS(STATUS_OBJECT_NAME_EXISTS, kind->create(&second, kind->all, &open_if));
         EXPECT(NT_SUCCESS(STATUS_OBJECT_NAME_EXISTS));
         EXPECT(second != first && pointer_to(second) == object);
+        ObDereferenceObject(object);
+        ObDereferenceObject(object);
         EXPECT_STATUS(STATUS_OBJECT_NAME_EXISTS, kind->create(&weak, READ_CONTROL, &open_if));
         EXPECT_EQ(READ_CONTROL, access_of(weak, NULL));
         EXPECT_STATUS(STATUS_ACCESS_DENIED, kind->create(&weak, 0x8000, &open_if));
@@ -227,6 +229,7 @@ TEST(every_handle_counts_for_the_name) /* OBJ-05 */
     EXPECT_OK(NtOpenTransaction(&handles[1], READ_CONTROL, NULL, &uow, NULL));
     EXPECT_OK(ObOpenObjectByPointer(object, 0, NULL, READ_CONTROL, NULL, KernelMode, &handles[2]));
     close_handle(first);
+    ObDereferenceObject(object);
     EACH (handle, handles) {
         EXPECT_STATUS(STATUS_OBJECT_NAME_COLLISION, create_tx(&out, READ_CONTROL, &named));
         close_handle(*handle);

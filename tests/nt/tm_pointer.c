@@ -278,15 +278,18 @@ TEST(recovering_a_tm_by_pointer) /* TMR-11 TMR-12 */
     HANDLE durable = attach_tm("tm"), light = new_volatile_tm();
     UNICODE_STRING path = log_name("tm");
     GUID guid = guid_of_tm(durable);
+    PKTM tm = TM_OF(durable);
 
     EXPECT_STATUS(STATUS_TM_VOLATILE, TmRecoverTransactionManager(TM_OF(light), NULL));
-    EXPECT_OK(TmRecoverTransactionManager(TM_OF(durable), NULL));
-    EXPECT_OK(TmRecoverTransactionManager(TM_OF(durable), NULL));
+    EXPECT_OK(TmRecoverTransactionManager(tm, NULL));
+    EXPECT_OK(TmRecoverTransactionManager(tm, NULL));
     EXPECT_STATUS(STATUS_UNSUCCESSFUL,
-                  TmRecoverTransactionManager(TM_OF(durable), &(LARGE_INTEGER){.QuadPart = 9}));
+                  TmRecoverTransactionManager(tm, &(LARGE_INTEGER){.QuadPart = 9}));
     EXPECT_STATUS(STATUS_OBJECT_NAME_COLLISION, TmRenameTransactionManager(&path, &guid));
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, TmRenameTransactionManager(NULL, &guid));
     close_handle(durable);
+    EXPECT_STATUS(STATUS_TRANSACTION_OBJECT_EXPIRED, TmRecoverTransactionManager(tm, NULL));
+    ObDereferenceObject(tm);
     EXPECT_OK(TmRenameTransactionManager(&path, &guid));
     EXPECT(!same_guid(guid, guid_of_tm(attach_tm("tm"))));
 }
