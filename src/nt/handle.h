@@ -54,6 +54,5 @@ unsigned handle_flags(const struct handle *slot);
  * Answers: INVALID_HANDLE, HANDLE_NOT_CLOSABLE. */
 NTSTATUS handle_close(HANDLE value, struct handle **out) must_use;
 
-/* Forgets all handles without closing them, as the end of the process would; for tests. No call may
- * be under way. */
+/* For nt_forget_all (nt/nt.h). */
 void handle_forget_all(void);

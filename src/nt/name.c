@@ -395,4 +395,10 @@ name_forget_all(void)
             names.buckets[i] = name->next;
             free(name);
         }
+    while (names.protocols) {
+        struct protocol *protocol = names.protocols;
+
+        names.protocols = protocol->next;
+        free(protocol);
+    }
 }

@@ -51,4 +51,4 @@ void name_handle_close(struct object *object);
 NTSTATUS name_register_protocol(struct object *rm, const GUID *protocol) must_use;
 void name_allow_protocols(struct name *name); /* claimed, not given yet */
 
-void name_forget_all(void); /* with handle_forget_all; for tests */
+void name_forget_all(void); /* for nt_forget_all (nt/nt.h) */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of services, and the check of their handles. */
+/* The table of services, the check of their handles, and forgetting them all. */
 #include "nt/services.h"
+
+#include "nt/name.h"
+#include "nt/nt.h"
 
 #define SERVICE_ROW(name, kind, right, arguments) [SERVICE_##name] = {#name, kind, right},
 const struct service services[SERVICES] = {NT_SERVICES(SERVICE_ROW)};
@@ -25,4 +28,11 @@ NTSTATUS
 service_handle(enum service_number service, HANDLE value, struct handle **out)
 {
     return service_handle_of(services[service].kind, services[service].right, value, out);
+}
+
+void
+nt_forget_all(void)
+{
+    handle_forget_all();
+    name_forget_all();
 }

@@ -2,6 +2,10 @@
 /* Objects by pointer and the Tm routines [TMR-01..26, GEN-02]. */
 #include "tests/nt/kit.h"
 
+#include <pthread.h>
+
+#include "engine/engine.h"
+
 #define TM_OF(handle) ((PKTM)pointer_to(handle))
 #define RM_OF(handle) ((PKRESOURCEMANAGER)pointer_to(handle))
 #define TX_OF(handle) ((PKTRANSACTION)pointer_to(handle))
@@ -321,6 +325,51 @@ TEST(active_until_commit_or_rollback_begins) /* TMR-14 */
     EXPECT(!TmIsTransactionActive(TX_OF(aborted)));
     EXPECT_OK(NtCommitTransaction(committed, TRUE));
     EXPECT(!TmIsTransactionActive(TX_OF(committed)));
+}
+
+/* ---- what may be asked anywhere
+ * ------------------------------------------------------------------ */
+
+struct asked {
+    PKTRANSACTION tx;
+    PKENLISTMENT en;
+    unsigned times;
+};
+
+static void *
+ask(void *argument)
+{
+    struct asked *asked = argument;
+    PVOID key;
+    UOW uow;
+
+    TmGetTransactionId(asked->tx, &uow);
+    EXPECT(TmIsTransactionActive(asked->tx));
+    EXPECT_OK(TmReferenceEnlistmentKey(asked->en, &key));
+    EXPECT_OK(TmDereferenceEnlistmentKey(asked->en, NULL));
+    asked->times++;
+    return NULL;
+}
+
+/* Called while the engine holds the lock of the TM: whoever needs it would wait for ever. */
+static void
+ask_in_another_thread(void *context, const GUID *guid)
+{
+    pthread_t thread;
+
+    (void)guid;
+    EXPECT_EQ(0, pthread_create(&thread, NULL, ask, context));
+    pthread_join(thread, NULL);
+}
+
+TEST(four_routines_wait_for_nobody) /* GEN-12 */
+{
+    struct party party = PARTY(false, 0, MASK_FULL);
+    struct asked asked = {TX_OF(party.tx), EN_OF(party.en[0]), 0};
+
+    EXPECT_OK(engine_enumerate(engine_instance(), pointer_to(party.tm), OBJECT_TX,
+                               ask_in_another_thread, &asked));
+    EXPECT_EQ(1, asked.times);
 }
 
 /* ---- callbacks ---------------------------------------------------------------------------------
