@@ -43,6 +43,7 @@ TEST(every_errno_has_an_error_status)
 
 TEST(what_is_missing_is_the_name_or_a_directory_before_it) /* CLFS-STAT-07 */
 {
+    static char long_path[6000];
     static const struct {
         const char *path;
         NTSTATUS status;
@@ -63,4 +64,7 @@ TEST(what_is_missing_is_the_name_or_a_directory_before_it) /* CLFS-STAT-07 */
     EACH (row, rows)
         EXPECT_STATUS(row->status, status_of_path_errno(ENOENT, row->path));
     EXPECT_STATUS(STATUS_ACCESS_DENIED, status_of_path_errno(EACCES, "/no-such/x"));
+    memset(long_path, '/', sizeof(long_path) - 2);
+    long_path[sizeof(long_path) - 2] = 'x';
+    EXPECT_STATUS(STATUS_OBJECT_PATH_NOT_FOUND, status_of_path_errno(ENOENT, long_path));
 }

@@ -46,6 +46,17 @@ TEST(an_allocation_reserves_and_a_hole_does_not)
     sys_file_close(g);
 }
 
+TEST(a_file_has_a_largest_size)
+{
+    owned(sys_sim_destroy) struct sys_sim *sim = sys_sim_create(1);
+    struct sys *sys = sys_sim_process(sim);
+    owned(sys_file_close) struct sys_file *file = opened(sys, "f", NEW);
+
+    EXPECT_STATUS(STATUS_DISK_FULL, put(file, "x", SIM_FILE_MAX));
+    EXPECT_STATUS(STATUS_DISK_FULL, sys_file_allocate(file, SIM_FILE_MAX + 1));
+    EXPECT_EQ(0, size_of(file));
+}
+
 TEST(space_comes_back_when_nobody_can_reach_the_file)
 {
     owned(sys_sim_destroy) struct sys_sim *sim = sys_sim_create(1);

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sys/thread.h"
@@ -184,6 +185,25 @@ TEST(a_thread_that_cannot_be_started_is_refused)
     sys_thread_join(thread); /* NULL: nothing */
 }
 
+TEST(a_system_that_has_no_room_for_a_thread_is_an_answer)
+{
+    struct rlimit before, none;
+    struct sys_thread *thread = NULL;
+    NTSTATUS status;
+
+    if (geteuid() != 0)
+        SKIP("needs root, to become a user who may have no threads");
+    EXPECT_EQ(0, getrlimit(RLIMIT_NPROC, &before));
+    none = (struct rlimit){0, before.rlim_max};
+    EXPECT_EQ(0, setrlimit(RLIMIT_NPROC, &none));
+    EXPECT_EQ(0, setresuid(65534, 65534, 0));
+    status = sys_thread_start("x", nothing, NULL, &thread);
+    EXPECT_EQ(0, setresuid(0, 0, 0));
+    EXPECT_EQ(0, setrlimit(RLIMIT_NPROC, &before));
+    EXPECT_STATUS(STATUS_INSUFFICIENT_RESOURCES, status);
+    EXPECT(!thread);
+}
+
 /* ---- events ---- */
 
 static bool
@@ -222,6 +242,35 @@ TEST(an_event_that_is_full_is_set_all_the_same)
     sys_event_clear(fd);
     EXPECT(!is_readable(fd));
     sys_event_destroy(fd);
+}
+
+static void
+set_later(void *context)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 3 * MILLISECOND}, NULL);
+    sys_event_set(*(int *)context);
+}
+
+TEST(a_wait_for_events_ends_with_the_first_that_is_set_or_at_the_deadline)
+{
+    struct sys_thread *thread;
+    uint64_t deadline;
+    int fds[3];
+
+    EACH (fd, fds)
+        EXPECT_OK(sys_event_create(fd));
+    EXPECT(!sys_event_wait(fds, 3, 0));
+    deadline = sys_now() + 3 * MILLISECOND + 123;
+    while (sys_event_wait(fds, 3, deadline))
+        ;
+    EXPECT(sys_now() >= deadline);
+    EXPECT_OK(sys_thread_start("setter", set_later, &fds[2], &thread));
+    while (!is_readable(fds[2]))
+        EXPECT(sys_event_wait(fds, 3, SYS_FOREVER));
+    sys_thread_join(thread);
+    EXPECT(sys_event_wait(fds, 3, 0)); /* set already: the deadline does not matter */
+    EACH (fd, fds)
+        sys_event_destroy(*fd);
 }
 
 TEST(without_descriptors_an_event_is_refused)
