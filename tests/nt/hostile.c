@@ -159,6 +159,29 @@ TEST(an_rm_closed_while_its_notifications_are_waited_for) /* NOTIF-GET-15 CLOSE-
     EXPECT_STATUS(STATUS_TRANSACTION_OBJECT_EXPIRED, waiter.status);
 }
 
+static void *
+wait_for_any(void *argument)
+{
+    struct waiter *waiter = argument;
+    HANDLE handles[] = {new_tx(NULL), waiter->handle};
+
+    waiter->status = NtWaitForMultipleObjects(2, handles, WaitAny, FALSE, NULL);
+    return NULL;
+}
+
+TEST(an_rm_closed_while_one_of_several_is_waited_for) /* OBJ-19 OBJ-21 CLOSE-RM-02 */
+{
+    HANDLE tm = new_volatile_tm(), rm = new_volatile_rm(tm);
+    struct waiter waiter = {rm, STATUS_SUCCESS};
+    pthread_t thread;
+
+    EXPECT_EQ(0, pthread_create(&thread, NULL, wait_for_any, &waiter));
+    usleep(50000);
+    close_handle(rm);
+    pthread_join(thread, NULL);
+    EXPECT_STATUS(STATUS_TRANSACTION_OBJECT_EXPIRED, waiter.status);
+}
+
 TEST(a_tm_closed_while_its_notifications_are_waited_for) /* NOTIF-GET-15 CLOSE-TM-03 */
 {
     HANDLE tm = new_volatile_tm(), rm = new_volatile_rm(tm);
