@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* Sentences for people. */
+#include "rm/file/explain.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void
+write_sentence(struct explanation *why, const char *format, va_list arguments)
+{
+    size_t used = (size_t)snprintf(why->text, sizeof(why->text), "%s", why->step);
+
+    vsnprintf(why->text + used, sizeof(why->text) - used, format, arguments);
+}
+
+NTSTATUS
+explain(struct explanation *why, NTSTATUS status, const char *format, ...)
+{
+    va_list arguments;
+
+    if (!why)
+        return status;
+    va_start(arguments, format);
+    write_sentence(why, format, arguments);
+    va_end(arguments);
+    return status;
+}
+
+NTSTATUS
+explain_status(struct explanation *why, NTSTATUS status, const char *format, ...)
+{
+    va_list arguments;
+    size_t used;
+
+    if (!why || status == STATUS_SUCCESS || why->text[0])
+        return status;
+    va_start(arguments, format);
+    write_sentence(why, format, arguments);
+    va_end(arguments);
+    used = strlen(why->text);
+    snprintf(why->text + used, sizeof(why->text) - used, ": %s", status_meaning(status));
+    return status;
+}
+
+void
+explain_nothing(struct explanation *why)
+{
+    if (why)
+        why->text[0] = '\0';
+}

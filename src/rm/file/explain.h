@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Why something was refused, in a sentence for people: what happened, to which path, what to do.
+ *
+ * A status says which kind of refusal it is; the sentence says which file. It is written where both are
+ * known, and the innermost sentence stays: whoever passes the status up adds nothing.
+ */
+#pragma once
+
+#include "base/base.h"
+
+#define EXPLANATION_SIZE 1024
+
+struct explanation {
+    char text[EXPLANATION_SIZE];
+    char step[64]; /* "step 3 (put): ", put before what is explained while it is set */
+};
+
+/* Writes the sentence and returns 'status'. 'why' may be NULL: nobody wants to know. */
+NTSTATUS explain(struct explanation *why, NTSTATUS status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Followed by what the status means, unless something was explained already. Passes success up. */
+NTSTATUS explain_status(struct explanation *why, NTSTATUS status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Forgets what was explained, before something new is tried. */
+void explain_nothing(struct explanation *why);
+
+/* For a failure that changes nothing for the caller; a comment at the call says why. */
+static inline void
+status_forgive(NTSTATUS status)
+{
+    (void)status;
+}

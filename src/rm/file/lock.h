@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who may change which path: the locks of all transactions of one file resource manager.
+ *
+ * A lock is on a path, absolute and without symbolic links, for one owner alone: on the *name*, or on
+ * the *whole tree* below it, which a step needs that moves or removes a directory. A lock that another
+ * transaction holds is never waited for: the step is refused at once, so there is no deadlock, and the
+ * sentence says who holds what. Locks last until the transaction is over; after a restart the owner of
+ * a prepared transaction takes its locks again before anybody else may begin.
+ *
+ * Other processes are kept out by the home, which one process has at a time; programs that know
+ * nothing of transactions are noticed by what they change (docs/format/file-intent.md).
+ */
+#pragma once
+
+#include "base/guid.h"
+#include "base/list.h"
+#include "rm/file/explain.h"
+#include "rm/file/hash.h"
+#include "sys/thread.h"
+
+struct path_locks {
+    struct sys_mutex mutex;
+    struct hash paths;
+};
+
+struct path_owner {
+    GUID transaction;
+    struct list locks;
+};
+
+void path_locks_init(struct path_locks *locks);
+void path_locks_deinit(struct path_locks *locks); /* nobody holds any */
+
+void path_owner_init(struct path_owner *owner, const GUID *transaction);
+
+/* Asked again by its owner, a lock on a name may become one on the tree. Answers:
+ * TRANSACTIONAL_CONFLICT, INSUFFICIENT_RESOURCES. */
+NTSTATUS path_lock(struct path_locks *locks, struct path_owner *owner, const char *path,
+                   bool whole_tree, struct explanation *why) must_use;
+void path_locks_release(struct path_locks *locks, struct path_owner *owner);

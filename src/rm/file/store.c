@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: MIT */
+/* The home of a file resource manager. */
+#include "rm/file/store.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rm/file/intent.h"
+#include "rm/file/work.h"
+
+#define NAME_IDENTITY  "identity"
+#define NAME_LOCK      "lock"
+#define NAME_UNDONE    "new." /* before the name of a file that is being written */
+#define SUFFIX_INTENT  ".intent"
+#define SUFFIX_NOTE    ".note."
+#define FILE_SIZE_MAX  (256u << 20)
+#define STORE_NAME_MAX 96
+
+/* ---- whole files ---- */
+
+static NTSTATUS
+file_read(struct store *store, const char *name, uint8_t **at, size_t *size)
+{
+    owned_fd int fd = TREE_NOWHERE;
+    struct tree_info info;
+    uint8_t *into;
+    NTSTATUS status;
+
+    TRY(tree_open(store->tree, store->fd, name, TREE_OPEN_READ, &fd));
+    TRY(tree_info(store->tree, fd, "", &info));
+    if (info.kind != TREE_FILE || info.size > FILE_SIZE_MAX)
+        return status_raise(STATUS_RM_METADATA_CORRUPT);
+    into = malloc(info.size + 1);
+    if (!into)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    status = tree_read(store->tree, fd, into, info.size, 0, size);
+    if (status != STATUS_SUCCESS) {
+        free(into);
+        return status;
+    }
+    *at = into;
+    return STATUS_SUCCESS;
+}
+
+/* The file is there with all of its content, durably, or as it was before. */
+static NTSTATUS
+file_write(struct store *store, const char *name, const void *at, size_t size,
+           struct explanation *why)
+{
+    owned_fd int fd = TREE_NOWHERE;
+    struct tree *tree = store->tree;
+    char undone[STORE_NAME_MAX + sizeof(NAME_UNDONE)];
+    NTSTATUS status;
+
+    snprintf(undone, sizeof(undone), NAME_UNDONE "%s", name);
+    status = tree_file_create(tree, store->fd, undone, 0600, &fd);
+    if (status == STATUS_SUCCESS)
+        status = tree_allocate(tree, fd, size);
+    if (status == STATUS_SUCCESS)
+        status = tree_write(tree, fd, at, size, 0);
+    if (status == STATUS_SUCCESS)
+        status = tree_sync(tree, fd);
+    if (status == STATUS_SUCCESS)
+        status = tree_rename(tree, store->fd, undone, store->fd, name, TREE_REPLACE);
+    if (status != STATUS_SUCCESS) {
+        if (fd >= 0) /* else: removed when the home is opened next */
+            status_forgive(tree_unlink(tree, store->fd, undone));
+        return explain_status(why, status, "'%s/%s' cannot be written", store->path, name);
+    }
+    return explain_status(why, tree_sync(tree, store->fd), "'%s' cannot be made durable",
+                          store->path);
+}
+
+/* ---- names of files ---- */
+
+static void
+name_of_intent(const GUID *transaction, char name[STORE_NAME_MAX])
+{
+    char text[GUID_TEXT_SIZE];
+
+    guid_print(transaction, text);
+    snprintf(name, STORE_NAME_MAX, "%s" SUFFIX_INTENT, text);
+}
+
+/* Whether the name is that of an intent or a note, and of which transaction. */
+static bool
+name_is_of(const char *name, const char *suffix, GUID *transaction)
+{
+    char text[GUID_TEXT_SIZE];
+
+    if (strlen(name) < GUID_TEXT_SIZE - 1 + strlen(suffix) ||
+        strncmp(name + GUID_TEXT_SIZE - 1, suffix, strlen(suffix)) != 0)
+        return false;
+    memcpy(text, name, GUID_TEXT_SIZE - 1);
+    text[GUID_TEXT_SIZE - 1] = '\0';
+    return guid_parse(text, transaction) == STATUS_SUCCESS;
+}
+
+struct found {
+    const char *prefix; /* NULL: all */
+    char (*names)[STORE_NAME_MAX];
+    size_t count;
+    bool is_out_of_memory;
+};
+
+static void
+found_add(void *context, const char *name)
+{
+    struct found *found = context;
+    void *more;
+
+    if (strlen(name) >= STORE_NAME_MAX ||
+        (found->prefix && strncmp(name, found->prefix, strlen(found->prefix)) != 0))
+        return; /* none of ours */
+    more = realloc(found->names, (found->count + 1) * sizeof(found->names[0]));
+    if (!more) {
+        found->is_out_of_memory = true;
+        return;
+    }
+    found->names = more;
+    strcpy(found->names[found->count++], name);
+}
+
+static void
+found_deinit(struct found *found)
+{
+    free(found->names);
+}
+static inline void
+owned_found_deinit(struct found *found)
+{
+    found_deinit(found);
+}
+
+static NTSTATUS
+find_all(struct store *store, struct found *found)
+{
+    TRY(tree_list(store->tree, store->fd, found_add, found));
+    return found->is_out_of_memory ? status_raise(STATUS_INSUFFICIENT_RESOURCES) : STATUS_SUCCESS;
+}
+
+/* ---- promises ---- */
+
+NTSTATUS
+store_note(struct store *store, const GUID *transaction, unsigned number,
+           const struct plan_dir *dirs, size_t count, struct explanation *why)
+{
+    char name[STORE_NAME_MAX], text[GUID_TEXT_SIZE];
+    uint8_t *at;
+    size_t size;
+    NTSTATUS status;
+
+    guid_print(transaction, text);
+    snprintf(name, sizeof(name), "%s" SUFFIX_NOTE "%u", text, number);
+    TRY(note_encode(transaction, dirs, count, &at, &size));
+    status = file_write(store, name, at, size, why);
+    free(at);
+    return status;
+}
+
+NTSTATUS
+store_intent(struct store *store, const struct plan *plan, struct explanation *why)
+{
+    char name[STORE_NAME_MAX];
+    uint8_t *at;
+    size_t size;
+    NTSTATUS status;
+
+    name_of_intent(&plan->transaction, name);
+    TRY(intent_encode(plan, &at, &size));
+    if (size > FILE_SIZE_MAX)
+        status = explain(why, status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG),
+                         "the transaction changes too many names for one intent");
+    else
+        status = file_write(store, name, at, size, why);
+    free(at);
+    return status;
+}
+
+NTSTATUS
+store_load(struct store *store, const GUID *transaction, struct explanation *why,
+           struct plan **out)
+{
+    char name[STORE_NAME_MAX];
+    uint8_t *at;
+    size_t size;
+    NTSTATUS status;
+
+    name_of_intent(transaction, name);
+    status = file_read(store, name, &at, &size);
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND)
+        return status_raise(STATUS_NOT_FOUND);
+    TRY(explain_status(why, status, "'%s/%s' cannot be read", store->path, name));
+    status = intent_decode(bytes_of(at, size), out);
+    free(at);
+    if (status == STATUS_SUCCESS && !guid_equal(&(*out)->transaction, transaction)) {
+        plan_destroy(*out);
+        status = status_raise(STATUS_RM_METADATA_CORRUPT);
+    }
+    if (status == STATUS_RM_METADATA_CORRUPT)
+        return explain(why, status,
+                       "'%s/%s' is damaged: the transaction can neither be finished nor undone by "
+                       "guessing; restore the file, or repair the files it was about by hand and "
+                       "remove it",
+                       store->path, name);
+    return status;
+}
+
+NTSTATUS
+store_list(struct store *store, void (*each)(void *context, const GUID *transaction),
+           void *context)
+{
+    __attribute__((cleanup(owned_found_deinit))) struct found found = {0};
+    GUID transaction;
+
+    TRY(find_all(store, &found));
+    for (size_t i = 0; i < found.count; i++)
+        if (name_is_of(found.names[i], SUFFIX_INTENT, &transaction))
+            each(context, &transaction);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+store_forget(struct store *store, const GUID *transaction, struct explanation *why)
+{
+    __attribute__((cleanup(owned_found_deinit))) struct found found = {0};
+    char intent[STORE_NAME_MAX];
+    GUID other;
+    NTSTATUS status;
+
+    /* The intent goes first: a note without an intent only means that there is nothing to sweep. */
+    name_of_intent(transaction, intent);
+    status = tree_unlink(store->tree, store->fd, intent);
+    if (status != STATUS_SUCCESS && status != STATUS_OBJECT_NAME_NOT_FOUND)
+        return explain_status(why, status, "'%s/%s' cannot be removed", store->path, intent);
+    TRY(find_all(store, &found));
+    for (size_t i = 0; i < found.count; i++)
+        if (name_is_of(found.names[i], SUFFIX_NOTE, &other) && guid_equal(&other, transaction))
+            TRY(explain_status(why, tree_unlink(store->tree, store->fd, found.names[i]),
+                               "'%s/%s' cannot be removed", store->path, found.names[i]));
+    return explain_status(why, tree_sync(store->tree, store->fd), "'%s' cannot be made durable",
+                          store->path);
+}
+
+/* ---- sweeping ---- */
+
+/* Removes the hidden names of one transaction in one directory, durably. */
+static NTSTATUS
+sweep_directory(struct store *store, const struct plan_dir *dir, const char *prefix,
+                struct explanation *why)
+{
+    __attribute__((cleanup(owned_found_deinit))) struct found found = {.prefix = prefix};
+    owned_fd int fd = TREE_NOWHERE;
+    struct tree_info info;
+    NTSTATUS status = tree_open(store->tree, TREE_NOWHERE, dir->path, TREE_OPEN_DIRECTORY, &fd);
+
+    if (status == STATUS_SUCCESS)
+        TRY(tree_info(store->tree, fd, "", &info));
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_NOT_A_DIRECTORY ||
+        (status == STATUS_SUCCESS && (info.inode != dir->inode || info.born != dir->born)))
+        return explain(why, status_raise(STATUS_OBJECT_PATH_NOT_FOUND),
+                       "the directory '%s' is not there (is its file system mounted?); hidden files "
+                       "'%s*' may be left in it",
+                       dir->path, prefix);
+    TRY(explain_status(why, status, "'%s' cannot be opened", dir->path));
+    TRY(tree_list(store->tree, fd, found_add, &found));
+    if (found.is_out_of_memory)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    for (size_t i = 0; i < found.count; i++)
+        TRY(explain_status(why, copy_remove(store->tree, fd, found.names[i]),
+                           "'%s/%s' cannot be removed", dir->path, found.names[i]));
+    if (found.count == 0)
+        return STATUS_SUCCESS;
+    return explain_status(why, tree_sync(store->tree, fd), "'%s' cannot be made durable",
+                          dir->path);
+}
+
+static NTSTATUS
+sweep_note(struct store *store, const char *name, struct explanation *why)
+{
+    owned(plan_destroy) struct plan *note = NULL;
+    char prefix[HIDDEN_NAME_SIZE], text[GUID_TEXT_SIZE];
+    NTSTATUS status, first = STATUS_SUCCESS;
+    uint8_t *at;
+    size_t size;
+
+    TRY(explain_status(why, file_read(store, name, &at, &size), "'%s/%s' cannot be read",
+                       store->path, name));
+    status = note_decode(bytes_of(at, size), &note);
+    free(at);
+    if (status == STATUS_RM_METADATA_CORRUPT)
+        return explain(why, status,
+                       "'%s/%s' is damaged: remove it, and hidden files '" HIDDEN_PREFIX
+                       "*' that are left",
+                       store->path, name);
+    TRY(status);
+    guid_print(&note->transaction, text);
+    snprintf(prefix, sizeof(prefix), HIDDEN_PREFIX "%s.", text);
+    for (uint32_t i = 0; i < note->dir_count; i++) {
+        status = sweep_directory(store, &note->dirs[i], prefix, why);
+        if (first == STATUS_SUCCESS)
+            first = status;
+    }
+    return first;
+}
+
+NTSTATUS
+store_sweep(struct store *store, const GUID *transaction, struct explanation *why)
+{
+    __attribute__((cleanup(owned_found_deinit))) struct found found = {0};
+    GUID other;
+
+    TRY(find_all(store, &found));
+    for (size_t i = 0; i < found.count; i++)
+        if (name_is_of(found.names[i], SUFFIX_NOTE, &other) && guid_equal(&other, transaction))
+            TRY(sweep_note(store, found.names[i], why));
+    return STATUS_SUCCESS;
+}
+
+/* ---- opening ---- */
+
+static NTSTATUS
+directory_open(struct tree *tree, int at, const char *name, int *fd)
+{
+    NTSTATUS status = tree_open(tree, at, name, TREE_OPEN_DIRECTORY, fd);
+
+    if (status != STATUS_OBJECT_NAME_NOT_FOUND || at == TREE_NOWHERE)
+        return status;
+    TRY(tree_directory_make(tree, at, name, 0700));
+    TRY(tree_sync(tree, at));
+    return tree_open(tree, at, name, TREE_OPEN_DIRECTORY, fd);
+}
+
+static NTSTATUS
+lock_take(struct store *store, struct explanation *why)
+{
+    NTSTATUS status;
+
+    status = tree_open(store->tree, store->fd, NAME_LOCK, TREE_OPEN_WRITE, &store->lock_fd);
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND)
+        status = tree_file_create(store->tree, store->fd, NAME_LOCK, 0600, &store->lock_fd);
+    TRY(explain_status(why, status, "'%s/" NAME_LOCK "' cannot be opened", store->path));
+    status = tree_lock(store->tree, store->lock_fd);
+    if (status == STATUS_SHARING_VIOLATION)
+        return explain(why, status, "'%s' is in use by another process", store->path);
+    return explain_status(why, status, "'%s/" NAME_LOCK "' cannot be locked", store->path);
+}
+
+/* What a crash left half written, and whether any promise is in the home. */
+static NTSTATUS
+remains_remove(struct store *store, const struct found *found, bool *has_promises)
+{
+    GUID transaction;
+
+    *has_promises = false;
+    for (size_t i = 0; i < found->count; i++) {
+        if (strncmp(found->names[i], NAME_UNDONE, strlen(NAME_UNDONE)) == 0)
+            TRY(tree_unlink(store->tree, store->fd, found->names[i]));
+        *has_promises |= name_is_of(found->names[i], SUFFIX_INTENT, &transaction);
+    }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+identity_take(struct store *store, const GUID *fresh, bool has_promises, struct explanation *why)
+{
+    uint8_t *at = NULL, bytes[IDENTITY_SIZE];
+    size_t size;
+    NTSTATUS status = file_read(store, NAME_IDENTITY, &at, &size);
+
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND && !has_promises) {
+        store->identity = *fresh;
+        store->incarnation = 0;
+    } else {
+        if (status == STATUS_SUCCESS)
+            status = identity_decode(bytes_of(at, size), &store->identity, &store->incarnation);
+        free(at);
+        if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_RM_METADATA_CORRUPT)
+            return explain(why, status_raise(STATUS_RM_METADATA_CORRUPT),
+                           "'%s/" NAME_IDENTITY "' is missing or damaged: restore it, since prepared "
+                           "transactions are known under it",
+                           store->path);
+        TRY(explain_status(why, status, "'%s/" NAME_IDENTITY "' cannot be read", store->path));
+    }
+    store->incarnation++;
+    identity_encode(&store->identity, store->incarnation, bytes);
+    return file_write(store, NAME_IDENTITY, bytes, sizeof(bytes), why);
+}
+
+/* What transactions left that never prepared. */
+static NTSTATUS
+unprepared_sweep(struct store *store, const struct found *found, struct explanation *why)
+{
+    char intent[STORE_NAME_MAX];
+    struct tree_info info;
+    GUID transaction;
+    NTSTATUS status;
+
+    for (size_t i = 0; i < found->count; i++) {
+        if (!name_is_of(found->names[i], SUFFIX_NOTE, &transaction))
+            continue;
+        name_of_intent(&transaction, intent);
+        TRY(tree_info(store->tree, store->fd, intent, &info));
+        if (info.kind != TREE_NOTHING)
+            continue;
+        status = sweep_note(store, found->names[i], why);
+        if (status == STATUS_OBJECT_PATH_NOT_FOUND) {
+            explain_nothing(why);
+            continue; /* the note stays, and is looked at again when the home is opened next */
+        }
+        TRY(status);
+        TRY(explain_status(why, tree_unlink(store->tree, store->fd, found->names[i]),
+                           "'%s/%s' cannot be removed", store->path, found->names[i]));
+    }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+store_start(struct store *store, const char *home, const GUID *fresh, struct explanation *why)
+{
+    __attribute__((cleanup(owned_found_deinit))) struct found found = {0};
+    owned_fd int home_fd = TREE_NOWHERE;
+    bool has_promises;
+
+    TRY(explain_status(why, directory_open(store->tree, TREE_NOWHERE, home, &home_fd),
+                       "the home '%s' cannot be opened", home));
+    TRY(explain_status(why, directory_open(store->tree, home_fd, "file", &store->fd),
+                       "'%s' cannot be opened", store->path));
+    TRY(lock_take(store, why));
+    TRY(explain_status(why, find_all(store, &found), "'%s' cannot be read", store->path));
+    TRY(explain_status(why, remains_remove(store, &found, &has_promises),
+                       "'%s' cannot be cleaned", store->path));
+    TRY(identity_take(store, fresh, has_promises, why));
+    return unprepared_sweep(store, &found, why);
+}
+
+NTSTATUS
+store_open(struct tree *tree, const char *home, const GUID *fresh, struct explanation *why,
+           struct store **out)
+{
+    struct store *store = calloc(1, sizeof(*store));
+    NTSTATUS status;
+
+    if (!store)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    store->tree = tree;
+    store->fd = store->lock_fd = TREE_NOWHERE;
+    path_locks_init(&store->locks);
+    if (asprintf(&store->path, "%s/file", home) < 0) {
+        store->path = NULL;
+        status = status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    } else {
+        status = store_start(store, home, fresh, why);
+    }
+    if (status != STATUS_SUCCESS) {
+        store_close(store);
+        return status;
+    }
+    *out = store;
+    return STATUS_SUCCESS;
+}
+
+void
+store_close(struct store *store)
+{
+    if (!store)
+        return;
+    path_locks_deinit(&store->locks);
+    tree_close(store->lock_fd);
+    tree_close(store->fd);
+    free(store->path);
+    free(store);
+}
