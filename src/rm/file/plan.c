@@ -2,6 +2,7 @@
 /* Plans: making, checking, comparing. */
 #include "rm/file/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,6 +217,36 @@ plan_link(struct plan *plan)
         if (plan->objects[i].chain == PLAN_NONE)
             return status_raise(STATUS_RM_METADATA_CORRUPT);
     return STATUS_SUCCESS;
+}
+
+/* ---- telling ---- */
+
+static char *
+slot_path(const struct plan *plan, uint32_t slot, unsigned depth)
+{
+    const struct plan_slot *self = &plan->slots[slot];
+    const struct plan_dir *dir = &plan->dirs[self->dir];
+    char *above, *text;
+
+    if (dir->inside == PLAN_NONE)
+        return asprintf(&text, "%s/%s", dir->path[1] ? dir->path : "", self->name) < 0 ? NULL
+                                                                                     : text;
+    if (depth > plan->object_count) /* a plan that goes round in circles */
+        return strdup(self->name);
+    const struct plan_object *object = &plan->objects[dir->inside];
+    above = slot_path(plan, plan->chains[object->chain].slots[object->position], depth + 1);
+    if (!above)
+        return NULL;
+    if (asprintf(&text, "%s%s%s/%s", above, dir->path[0] ? "/" : "", dir->path, self->name) < 0)
+        text = NULL;
+    free(above);
+    return text;
+}
+
+char *
+plan_slot_path(const struct plan *plan, uint32_t slot)
+{
+    return slot_path(plan, slot, 0);
 }
 
 /* ---- comparing ---- */

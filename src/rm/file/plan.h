@@ -111,6 +111,9 @@ NTSTATUS plan_add_attribute(struct plan *plan, const struct plan_attribute *attr
  * where they are. Answers: RM_METADATA_CORRUPT. */
 NTSTATUS plan_link(struct plan *plan) must_use;
 
+/* The path of a slot when all is done; allocated, NULL when there is no memory. */
+char *plan_slot_path(const struct plan *plan, uint32_t slot);
+
 struct plan_version plan_version_of(const struct tree_info *info);
 bool plan_version_equal(const struct plan_version *a, const struct plan_version *b);
 /* Whether this is what was found. */

@@ -318,6 +318,36 @@ store_sweep(struct store *store, const GUID *transaction, struct explanation *wh
     return STATUS_SUCCESS;
 }
 
+/* ---- mounts ---- */
+
+bool
+store_mount_is_known(struct store *store, const struct tree_info *info)
+{
+    bool is_known = false;
+
+    sys_mutex_lock(&store->mutex);
+    for (size_t i = 0; i < store->mount_count; i++)
+        is_known |= store->mounts[i].device == info->device && store->mounts[i].mount == info->mount;
+    sys_mutex_unlock(&store->mutex);
+    return is_known;
+}
+
+NTSTATUS
+store_mount_know(struct store *store, const struct tree_info *info)
+{
+    struct store_mount *more;
+
+    sys_mutex_lock(&store->mutex);
+    more = realloc(store->mounts, (store->mount_count + 1) * sizeof(*more));
+    if (more) {
+        store->mounts = more;
+        more[store->mount_count++] =
+            (struct store_mount){.device = info->device, .mount = info->mount};
+    }
+    sys_mutex_unlock(&store->mutex);
+    return more ? STATUS_SUCCESS : status_raise(STATUS_INSUFFICIENT_RESOURCES);
+}
+
 /* ---- opening ---- */
 
 static NTSTATUS
@@ -447,6 +477,7 @@ store_open(struct tree *tree, const char *home, const GUID *fresh, struct explan
     store->tree = tree;
     store->fd = store->lock_fd = TREE_NOWHERE;
     path_locks_init(&store->locks);
+    sys_mutex_init(&store->mutex);
     if (asprintf(&store->path, "%s/file", home) < 0) {
         store->path = NULL;
         status = status_raise(STATUS_INSUFFICIENT_RESOURCES);
@@ -467,6 +498,8 @@ store_close(struct store *store)
     if (!store)
         return;
     path_locks_deinit(&store->locks);
+    sys_mutex_deinit(&store->mutex);
+    free(store->mounts);
     tree_close(store->lock_fd);
     tree_close(store->fd);
     free(store->path);

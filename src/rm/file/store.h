@@ -18,6 +18,10 @@
 #include "rm/file/lock.h"
 #include "rm/file/plan.h"
 
+struct store_mount {
+    uint64_t device, mount;
+};
+
 struct store {
     struct tree *tree;
     char *path; /* HOME/file */
@@ -25,6 +29,9 @@ struct store {
     GUID identity;
     uint64_t incarnation;
     struct path_locks locks;
+    struct sys_mutex mutex;     /* of the mounts */
+    struct store_mount *mounts; /* known to be able to exchange names */
+    size_t mount_count;
 };
 
 /* Makes the directory when it is missing (not its parents), takes the lock, reads or makes the
@@ -54,3 +61,7 @@ NTSTATUS store_load(struct store *store, const GUID *transaction, struct explana
 /* Removes every hidden name of the transaction in the directories of its notes, durably. Answers:
  * OBJECT_PATH_NOT_FOUND (a directory is not there: the file system may not be mounted). */
 NTSTATUS store_sweep(struct store *store, const GUID *transaction, struct explanation *why) must_use;
+
+/* Whether this store has seen names exchanged on the mount. */
+bool store_mount_is_known(struct store *store, const struct tree_info *info);
+NTSTATUS store_mount_know(struct store *store, const struct tree_info *info) must_use;

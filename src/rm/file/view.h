@@ -42,6 +42,7 @@ struct view_dir {
     struct view_node *maker;      /* the MADE node this is the inside of, else NULL: on disk */
     bool is_private;              /* below a COPY: nobody else can see it */
     bool is_noted;                /* a durable note says that hidden names may be in it */
+    bool is_changed;              /* scratch of prepare */
     int fd;                       /* see view_dir_open */
     struct list names;            /* in the order they were touched */
     struct hash by_text;

@@ -37,12 +37,16 @@ struct work {
     unsigned number; /* the last hidden name given out */
     unsigned notes;  /* written so far */
     struct plan *plan;
+    bool is_resumed; /* the outcome may have been begun before */
     struct conflicts conflicts; /* what was set aside while committing */
 };
 
 /* 'base': absolute path for relative ones. Answers: INSUFFICIENT_RESOURCES, OBJECT_PATH_SYNTAX_BAD. */
 NTSTATUS work_create(struct store *store, const GUID *transaction, const char *base,
                      struct work **out) must_use;
+/* A work that was PREPARED before a restart, with its locks. Answers: as store_load. */
+NTSTATUS work_load(struct store *store, const GUID *transaction, struct explanation *why,
+                   struct work **out) must_use;
 /* Rolls back what is still ACTIVE. What is PREPARED stays prepared: the intent is on disk. */
 void work_destroy(struct work *work);
 

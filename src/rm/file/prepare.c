@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Preparing: everything new becomes durable under hidden names beside its target, what the steps relied
+ * on is looked at again, and the intent is written. From then on both outcomes are possible.
+ *
+ * One fsync for each file, one for each directory in which something was staged.
+ */
+#include "rm/file/prepare.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "rm/file/perform.h"
+
+/* ---- one node at its place ---- */
+
+static NTSTATUS
+attributes_set(struct work *work, const struct view_node *node, int fd, uint32_t mode)
+{
+    if (node->sets_owner)
+        TRY(tree_owner_set(work->tree, fd, node->owner, node->group));
+    if (node->kind == TREE_SYMLINK)
+        return STATUS_SUCCESS;
+    return tree_mode_set(work->tree, fd, node->sets_mode ? node->mode : mode);
+}
+
+/* Content gets its name; what had a hidden name is renamed. */
+static NTSTATUS
+stage_content(struct work *work, struct view_node *node, int at, const char *name)
+{
+    char hidden[HIDDEN_NAME_SIZE];
+    int yard;
+
+    if (node->number == 0)
+        return tree_link(work->tree, node->fd, at, name);
+    TRY(view_dir_open(&work->view, node->yard, &yard));
+    hidden_name(&work->transaction, node->number, hidden);
+    if (yard == at && strcmp(hidden, name) == 0)
+        return STATUS_SUCCESS;
+    return tree_rename(work->tree, yard, hidden, at, name, TREE_KEEP);
+}
+
+static NTSTATUS
+stage_copy(struct work *work, struct view_node *node, int at, const char *name)
+{
+    owned_fd int fd = TREE_NOWHERE;
+
+    TRY(stage_content(work, node, at, name));
+    if (!node->sets_mode && !node->sets_owner)
+        return STATUS_SUCCESS;
+    TRY(tree_open(work->tree, at, name, TREE_OPEN_DIRECTORY, &fd));
+    TRY(attributes_set(work, node, fd, node->info.mode));
+    return tree_sync(work->tree, fd);
+}
+
+static NTSTATUS
+stage_link(struct work *work, struct view_node *node, int at, const char *name)
+{
+    owned_fd int fd = TREE_NOWHERE;
+
+    TRY(tree_symlink(work->tree, node->text, at, name));
+    TRY(tree_open(work->tree, at, name, TREE_OPEN_PATH, &fd));
+    return attributes_set(work, node, fd, 0);
+}
+
+static NTSTATUS stage_node(struct work *work, struct view_node *node, int at, const char *name);
+
+static NTSTATUS
+stage_made(struct work *work, struct view_node *node, int at, const char *name)
+{
+    owned_fd int fd = TREE_NOWHERE;
+    struct view_name *member;
+    struct tree_info info;
+
+    /* With the mode it shall have, so that umask and default ACL do their part; then ours to fill. */
+    TRY(tree_directory_make(work->tree, at, name, node->mode));
+    TRY(tree_info(work->tree, at, name, &info));
+    if ((info.mode & 0700) != 0700) {
+        owned_fd int path = TREE_NOWHERE;
+
+        TRY(tree_open(work->tree, at, name, TREE_OPEN_PATH, &path));
+        TRY(tree_mode_set(work->tree, path, info.mode | 0700));
+    }
+    TRY(tree_open(work->tree, at, name, TREE_OPEN_DIRECTORY, &fd));
+    LIST_EACH (member, &node->inside->names, in_dir)
+        if (member->now && member->now->origin != NODE_DISK)
+            TRY(stage_node(work, member->now, fd, member->text));
+    if (node->sets_mode || node->sets_owner || (info.mode & 0700) != 0700)
+        TRY(attributes_set(work, node, fd, info.mode));
+    TRY(tree_info(work->tree, fd, "", &node->info));
+    node->inside->info = node->info;
+    return tree_sync(work->tree, fd);
+}
+
+static NTSTATUS
+stage_node(struct work *work, struct view_node *node, int at, const char *name)
+{
+    NTSTATUS status;
+
+    switch (node->origin) {
+    case NODE_STAGED:
+        status = stage_content(work, node, at, name);
+        break;
+    case NODE_LINK:
+        status = stage_link(work, node, at, name);
+        break;
+    case NODE_COPY:
+        status = stage_copy(work, node, at, name);
+        break;
+    default:
+        CHECK(node->origin == NODE_MADE);
+        status = stage_made(work, node, at, name);
+        break;
+    }
+    return explain_status(&work->why, status, "'%s' cannot be staged for '%s'", name,
+                          node->place->text);
+}
+
+/* ---- all of them ---- */
+
+static bool
+is_alive(const struct view_node *node)
+{
+    return node->place && (node->origin == NODE_STAGED || node->origin == NODE_COPY);
+}
+
+static NTSTATUS
+contents_sync(struct work *work)
+{
+    struct view_node *node;
+
+    LIST_EACH (node, &work->view.nodes, in_view)
+        if (is_alive(node))
+            TRY(stage_sync(work, node));
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+roots_stage(struct work *work, struct plan *plan)
+{
+    struct view_node *node;
+    struct tree_info info;
+    int at;
+
+    LIST_EACH (node, &work->view.nodes, in_view) {
+        if (!plan_is_staged_root(node))
+            continue;
+        const char *name = plan_stage_slot(plan, node)->name;
+        TRY(view_dir_open(&work->view, node->place->dir, &at));
+        TRY(stage_node(work, node, at, name));
+        TRY(view_dir_open(&work->view, node->place->dir, &at)); /* others were opened meanwhile */
+        TRY(tree_info(work->tree, at, name, &info));
+        if (info.kind != node->kind)
+            return explain(&work->why, status_raise(STATUS_OBJECT_NO_LONGER_EXISTS),
+                           "'%s/%s' was removed by somebody else", node->place->dir->path, name);
+        plan_identify(plan, node, &info);
+    }
+    return STATUS_SUCCESS;
+}
+
+/* Each directory in which a root was staged, or from which one was taken, once. */
+static NTSTATUS
+yards_sync(struct work *work)
+{
+    struct view_node *node;
+    struct view_dir *dir;
+    int fd;
+
+    LIST_EACH (dir, &work->view.dirs, in_view)
+        dir->is_changed = false;
+    LIST_EACH (node, &work->view.nodes, in_view) {
+        if (plan_is_staged_root(node))
+            node->place->dir->is_changed = true;
+        if (node->place && node->number)
+            node->yard->is_changed = true;
+    }
+    LIST_EACH (dir, &work->view.dirs, in_view) {
+        if (!dir->is_changed)
+            continue;
+        TRY(view_dir_open(&work->view, dir, &fd));
+        TRY(explain_status(&work->why, tree_sync(work->tree, fd),
+                           "the directory '%s' cannot be made durable", dir->path));
+    }
+    return STATUS_SUCCESS;
+}
+
+/* New directories have an identity only now. */
+static void
+made_dirs_identify(struct work *work, struct plan *plan)
+{
+    struct view_dir *dir;
+
+    LIST_EACH (dir, &work->view.dirs, in_view)
+        if (dir->maker && dir->plan_index != PLAN_NONE) {
+            plan->dirs[dir->plan_index].inode = dir->info.inode;
+            plan->dirs[dir->plan_index].born = dir->info.born;
+        }
+}
+
+bool
+work_changes_something(struct work *work)
+{
+    struct view_node *node;
+
+    LIST_EACH (node, &work->view.nodes, in_view)
+        if (node->origin == NODE_DISK ? node->place != node->home || node->sets_mode ||
+                                            node->sets_owner
+                                      : node->place != NULL)
+            return true;
+    return false;
+}
+
+NTSTATUS
+work_check_unchanged(struct work *work)
+{
+    explain_nothing(&work->why);
+    return check_unchanged(work);
+}
+
+static NTSTATUS
+prepare(struct work *work, const GUID *enlistment)
+{
+    owned(plan_destroy) struct plan *plan = NULL;
+
+    TRY(plan_make(work, &plan));
+    plan->enlistment = *enlistment;
+    TRY(check_abilities(work));
+    TRY(contents_sync(work));
+    TRY(roots_stage(work, plan));
+    made_dirs_identify(work, plan);
+    TRY(yards_sync(work));
+    /* As late as possible: what changes from here on is found by the commit and kept. */
+    TRY(check_unchanged(work));
+    TRY(store_intent(work->store, plan, &work->why));
+    work->plan = give(plan);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+work_prepare(struct work *work, const GUID *enlistment)
+{
+    struct explanation why;
+    NTSTATUS status;
+
+    CHECK(work->state == WORK_ACTIVE);
+    explain_nothing(&work->why);
+    status = prepare(work, enlistment);
+    if (status == STATUS_SUCCESS) {
+        work->state = WORK_PREPARED;
+        return STATUS_SUCCESS;
+    }
+    status = explain_status(&work->why, status, "the transaction cannot be prepared");
+    why = work->why;
+    /* What cannot be removed now is removed when the home is opened next: a note tells of it. */
+    status_forgive(work_rollback(work));
+    work->why = why;
+    return status;
+}
