@@ -69,8 +69,7 @@ linux_open(struct tree *tree, int at, const char *name, enum tree_open how, int 
 
     (void)tree;
     CHECK(at >= 0 || name[0] == '/');
-    got = UNINTERRUPTED(
-        openat(at >= 0 ? at : AT_FDCWD, name, modes[how] | O_NOFOLLOW | O_CLOEXEC));
+    got = UNINTERRUPTED(openat(at >= 0 ? at : AT_FDCWD, name, modes[how] | O_NOFOLLOW | O_CLOEXEC));
     if (got < 0)
         return status_raise(tree_status_of_errno(errno));
     *fd = got;

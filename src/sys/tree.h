@@ -3,14 +3,14 @@
  * Directory trees of the operating system, as one table: what the file resource manager needs to
  * change files that belong to others, name by name, below directories it holds open.
  *
- * A name here is one component, never a path; a symbolic link is never followed. "At" is a directory
- * descriptor; TREE_NOWHERE with an absolute path is accepted by 'open' alone. Statuses as everywhere in
- * this room: errno is translated here, EINTR and short transfers are never seen.
+ * A name here is one component, never a path; a symbolic link is never followed. "At" is a
+ * directory descriptor; TREE_NOWHERE with an absolute path is accepted by 'open' alone. Statuses as
+ * everywhere in this room: errno is translated here, EINTR and short transfers are never seen.
  *
  * Promises: every operation on names is one system call, so that it happened or did not; nothing is
- * durable before 'sync' of the file (content, mode, owner) or of the directory (names) succeeded. All
- * of it goes through the C library's functions under their plain names, so that whoever wants to watch,
- * count or fail our changes can put himself in between. Tests stack a layer on the table.
+ * durable before 'sync' of the file (content, mode, owner) or of the directory (names) succeeded.
+ * All of it goes through the C library's functions under their plain names, so that whoever wants
+ * to watch, count or fail our changes can put himself in between. Tests stack a layer on the table.
  */
 #pragma once
 
@@ -63,18 +63,19 @@ struct tree_table {
     NTSTATUS (*open_again)(struct tree *, int fd, int *again);
     NTSTATUS (*info)(struct tree *, int at, const char *name, struct tree_info *out);
     NTSTATUS (*readlink)(struct tree *, int at, const char *name, char **text);
-    NTSTATUS (*list)(struct tree *, int at, void (*each)(void *context, const char *name),
-                     void *context);
+    NTSTATUS (*list)
+    (struct tree *, int at, void (*each)(void *context, const char *name), void *context);
     NTSTATUS (*read)(struct tree *, int fd, void *into, size_t size, uint64_t offset, size_t *got);
-    NTSTATUS (*may_change)(struct tree *, int at, const struct tree_info *directory,
-                           const struct tree_info *member);
-    NTSTATUS (*may_own)(struct tree *, const struct tree_info *info, uint32_t owner, uint32_t group);
+    NTSTATUS (*may_change)
+    (struct tree *, int at, const struct tree_info *directory, const struct tree_info *member);
+    NTSTATUS (*may_own)
+    (struct tree *, const struct tree_info *info, uint32_t owner, uint32_t group);
     NTSTATUS (*may_move_directories)(struct tree *, int at, bool *out);
     NTSTATUS (*lock)(struct tree *, int fd);
     NTSTATUS (*current)(struct tree *, char **path);
     /* changing names */
     NTSTATUS (*link)(struct tree *, int fd, int at, const char *name);
-    NTSTATUS (*rename)
+    NTSTATUS(*rename)
     (struct tree *, int from_at, const char *from, int to_at, const char *to, enum tree_rename how);
     NTSTATUS (*unlink)(struct tree *, int at, const char *name);
     NTSTATUS (*directory_make)(struct tree *, int at, const char *name, uint32_t mode);
@@ -190,8 +191,8 @@ tree_may_move_directories(struct tree *tree, int at, bool *out)
     return tree->table->may_move_directories(tree, at, out);
 }
 
-/* An exclusive lock that the kernel drops when the last descriptor of this opening is closed, at the
- * latest with the process. Answers: SHARING_VIOLATION. */
+/* An exclusive lock that the kernel drops when the last descriptor of this opening is closed, at
+ * the latest with the process. Answers: SHARING_VIOLATION. */
 static inline NTSTATUS must_use
 tree_lock(struct tree *tree, int fd)
 {
@@ -214,9 +215,9 @@ tree_link(struct tree *tree, int fd, int at, const char *name)
 }
 
 /* Answers: OBJECT_NAME_NOT_FOUND, OBJECT_NAME_COLLISION (TREE_KEEP), NOT_SAME_DEVICE,
- * INVALID_PARAMETER (a directory into itself; or this file system has no such rename), NOT_SUPPORTED,
- * DIRECTORY_NOT_EMPTY, FILE_IS_A_DIRECTORY (TREE_REPLACE), ACCESS_DENIED, DISK_FULL, DEVICE_BUSY (a
- * mount point). */
+ * INVALID_PARAMETER (a directory into itself; or this file system has no such rename),
+ * NOT_SUPPORTED, DIRECTORY_NOT_EMPTY, FILE_IS_A_DIRECTORY (TREE_REPLACE), ACCESS_DENIED, DISK_FULL,
+ * DEVICE_BUSY (a mount point). */
 static inline NTSTATUS must_use
 tree_rename(struct tree *tree, int from_at, const char *from, int to_at, const char *to,
             enum tree_rename how)
@@ -250,9 +251,10 @@ tree_symlink(struct tree *tree, const char *text, int at, const char *name)
     return tree->table->symlink(tree, text, at, name);
 }
 
-/* A file without a name on the file system of 'at', open for reading and writing; 'mode' goes through
- * the umask and the directory's default ACL as for any new file. Gone when closed before it is linked.
- * Answers: NOT_SUPPORTED (this file system has no such files), ACCESS_DENIED, DISK_FULL. */
+/* A file without a name on the file system of 'at', open for reading and writing; 'mode' goes
+ * through the umask and the directory's default ACL as for any new file. Gone when closed before it
+ * is linked. Answers: NOT_SUPPORTED (this file system has no such files), ACCESS_DENIED, DISK_FULL.
+ */
 static inline NTSTATUS must_use
 tree_file_make(struct tree *tree, int at, uint32_t mode, int *fd)
 {
@@ -286,9 +288,9 @@ tree_truncate(struct tree *tree, int fd, uint64_t size)
     return tree->table->truncate(tree, fd, size);
 }
 
-/* The whole content of 'from' (of a pipe: what still comes) to the end of 'to', which is 'offset' bytes
- * long: shared extents where the file system has them, a copy otherwise, holes as holes. *size is the new
- * size. */
+/* The whole content of 'from' (of a pipe: what still comes) to the end of 'to', which is 'offset'
+ * bytes long: shared extents where the file system has them, a copy otherwise, holes as holes.
+ * *size is the new size. */
 static inline NTSTATUS must_use
 tree_copy(struct tree *tree, int from, int to, uint64_t offset, uint64_t *size)
 {
@@ -309,8 +311,8 @@ tree_owner_set(struct tree *tree, int fd, uint32_t owner, uint32_t group)
     return tree->table->owner_set(tree, fd, owner, group);
 }
 
-/* Gives 'to' the extended attributes of 'from', ACLs among them, and takes away ACLs that 'from' does not
- * have. On failure *which names the attribute that could not be kept. */
+/* Gives 'to' the extended attributes of 'from', ACLs among them, and takes away ACLs that 'from'
+ * does not have. On failure *which names the attribute that could not be kept. */
 static inline NTSTATUS must_use
 tree_attributes_copy(struct tree *tree, int from, int to, const char **which)
 {
@@ -331,8 +333,8 @@ tree_write_back(struct tree *tree, int fd)
     return tree->table->write_back(tree, fd);
 }
 
-/* File: content and attributes; directory: its names. A failed sync stays failed: the caller must not
- * try again on the same file and believe the answer. */
+/* File: content and attributes; directory: its names. A failed sync stays failed: the caller must
+ * not try again on the same file and believe the answer. */
 static inline NTSTATUS must_use
 tree_sync(struct tree *tree, int fd)
 {

@@ -30,8 +30,8 @@ tree_linux_read(struct tree *tree, int fd, void *into, size_t size, uint64_t off
 
     (void)tree;
     while (done < size) {
-        ssize_t n = UNINTERRUPTED(
-            pread(fd, (uint8_t *)into + done, size - done, (off_t)(offset + done)));
+        ssize_t n =
+            UNINTERRUPTED(pread(fd, (uint8_t *)into + done, size - done, (off_t)(offset + done)));
         if (n < 0)
             return status_raise(tree_status_of_errno(errno));
         if (n == 0)
@@ -293,9 +293,8 @@ attribute_copy(int from, int to, const char *name)
     if (status == STATUS_SUCCESS && size < 0)
         status = status_raise(tree_status_of_errno(errno));
     /* What is there already, as a label given by policy, need not be allowed to be set. */
-    if (status == STATUS_SUCCESS &&
-        (fgetxattr(to, name, present, (size_t)size + 1) != size ||
-         memcmp(value, present, (size_t)size) != 0))
+    if (status == STATUS_SUCCESS && (fgetxattr(to, name, present, (size_t)size + 1) != size ||
+                                     memcmp(value, present, (size_t)size) != 0))
         status = status_of_result(fsetxattr(to, name, value, (size_t)size, 0));
     free(value);
     free(present);
@@ -359,8 +358,7 @@ tree_linux_times_set(struct tree *tree, int fd, int64_t written)
         seconds--;
         rest += 1000000000;
     }
-    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT},
-                                     {.tv_sec = seconds, .tv_nsec = rest}};
+    const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds, .tv_nsec = rest}};
     return status_of_result(futimens(fd, times));
 }
 

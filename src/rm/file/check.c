@@ -9,9 +9,10 @@
 static NTSTATUS
 changed(struct work *work, const struct view_name *name, const char *how)
 {
-    return explain(&work->why, status_raise(STATUS_TRANSACTIONAL_CONFLICT),
-                   "'%s/%s' was %s by somebody else while the transaction was under way; begin again",
-                   name->dir->path, name->text, how);
+    return explain(
+        &work->why, status_raise(STATUS_TRANSACTIONAL_CONFLICT),
+        "'%s/%s' was %s by somebody else while the transaction was under way; begin again",
+        name->dir->path, name->text, how);
 }
 
 /* A directory changes with every name in it; only itself counts. */
@@ -24,10 +25,9 @@ check_base(struct work *work, const struct view_name *name, const struct tree_in
         return changed(work, name, "removed");
     if (!tree_is_same(now, then))
         return changed(work, name, "replaced");
-    if (then->kind != TREE_DIRECTORY &&
-        (now->size != then->size || now->written != then->written ||
-         now->changed != then->changed || now->mode != then->mode || now->owner != then->owner ||
-         now->group != then->group))
+    if (then->kind != TREE_DIRECTORY && (now->size != then->size || now->written != then->written ||
+                                         now->changed != then->changed || now->mode != then->mode ||
+                                         now->owner != then->owner || now->group != then->group))
         return changed(work, name, "changed");
     return STATUS_SUCCESS;
 }
@@ -57,7 +57,8 @@ static NTSTATUS
 check_still_empty(struct work *work, const struct view_name *name)
 {
     owned_fd int fd = TREE_NOWHERE;
-    struct emptiness self = {.work = work, .dir = view_inside(&work->view, name->base), .name = name};
+    struct emptiness self = {
+        .work = work, .dir = view_inside(&work->view, name->base), .name = name};
 
     TRY(view_node_open(&work->view, name->base, TREE_OPEN_DIRECTORY, &fd));
     TRY(tree_list(work->tree, fd, check_member, &self));
@@ -101,10 +102,11 @@ check_dir(struct work *work, const struct view_dir *dir)
     if (status == STATUS_SUCCESS)
         TRY(tree_info(work->tree, fd, "", &info));
     if (status != STATUS_SUCCESS || !tree_is_same(&info, &dir->info))
-        return explain(&work->why, status_raise(STATUS_TRANSACTIONAL_CONFLICT),
-                       "the directory '%s' was moved, replaced or removed by somebody else while the "
-                       "transaction was under way; begin again",
-                       dir->path);
+        return explain(
+            &work->why, status_raise(STATUS_TRANSACTIONAL_CONFLICT),
+            "the directory '%s' was moved, replaced or removed by somebody else while the "
+            "transaction was under way; begin again",
+            dir->path);
     return STATUS_SUCCESS;
 }
 
@@ -174,8 +176,8 @@ check_exchange(struct work *work, struct view_dir *dir)
     return store_mount_know(work->store, &dir->info);
 }
 
-/* A directory of a lower layer of overlayfs refuses to be renamed, and there is no way to ask. So a rename
- * is tried that must fail: onto a hidden directory that is not empty. */
+/* A directory of a lower layer of overlayfs refuses to be renamed, and there is no way to ask. So a
+ * rename is tried that must fail: onto a hidden directory that is not empty. */
 static NTSTATUS
 try_move(struct work *work, const struct view_name *name, int at)
 {
@@ -194,9 +196,10 @@ try_move(struct work *work, const struct view_name *name, int at)
     TRY(copy_remove(work->tree, at, hidden));
     if (status == STATUS_DIRECTORY_NOT_EMPTY || status == STATUS_OBJECT_NAME_COLLISION)
         return STATUS_SUCCESS;
-    return explain(&work->why, status_raise(STATUS_NOT_SUPPORTED),
-                   "'%s/%s' cannot be renamed: it belongs to a lower layer of an overlay file system",
-                   name->dir->path, name->text);
+    return explain(
+        &work->why, status_raise(STATUS_NOT_SUPPORTED),
+        "'%s/%s' cannot be renamed: it belongs to a lower layer of an overlay file system",
+        name->dir->path, name->text);
 }
 
 static NTSTATUS

@@ -2,8 +2,8 @@
 /*
  * Whole directories: copying, making durable, removing, recognizing.
  *
- * A directory is walked with one descriptor per level and one list of names; depth is bounded, so that a
- * hostile tree is an answer and not a crash.
+ * A directory is walked with one descriptor per level and one list of names; depth is bounded, so
+ * that a hostile tree is an answer and not a crash.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,8 +14,7 @@
 #define DEPTH_MAX 200
 
 /* What to do with every entry of a directory. 'at' is the directory, 'info' the entry. */
-typedef NTSTATUS entry_visit(void *context, int at, const char *name,
-                             const struct tree_info *info);
+typedef NTSTATUS entry_visit(void *context, int at, const char *name, const struct tree_info *info);
 
 struct entries {
     char **names;
@@ -222,8 +221,8 @@ struct copying {
     unsigned depth;
 };
 
-/* Owner, attributes, times and mode, as far as this process may give them; a file that cannot have the
- * owner loses its set-id bits. */
+/* Owner, attributes, times and mode, as far as this process may give them; a file that cannot have
+ * the owner loses its set-id bits. */
 static NTSTATUS
 dress(struct copying *copying, int from, int to, const char *name, const struct tree_info *info)
 {

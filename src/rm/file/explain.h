@@ -2,8 +2,8 @@
 /*
  * Why something was refused, in a sentence for people: what happened, to which path, what to do.
  *
- * A status says which kind of refusal it is; the sentence says which file. It is written where both are
- * known, and the innermost sentence stays: whoever passes the status up adds nothing.
+ * A status says which kind of refusal it is; the sentence says which file. It is written where both
+ * are known, and the innermost sentence stays: whoever passes the status up adds nothing.
  */
 #pragma once
 

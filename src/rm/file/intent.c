@@ -2,9 +2,9 @@
 /*
  * Encoding and decoding of intents, notes and the identity.
  *
- * Every file is a header and a body. The header: magic (8), version (4), CRC-32C (4) of the whole file
- * with this field zero, size of the whole file (8). All numbers are little-endian; a text is its length
- * (4) and its bytes.
+ * Every file is a header and a body. The header: magic (8), version (4), CRC-32C (4) of the whole
+ * file with this field zero, size of the whole file (8). All numbers are little-endian; a text is
+ * its length (4) and its bytes.
  */
 #include "rm/file/intent.h"
 
@@ -399,7 +399,8 @@ get_attribute(struct reader *reader, struct plan *plan)
     return plan_add_attribute(plan, &attribute);
 }
 
-/* 'count' records; each is at least one byte, so a count cannot make us work longer than the file. */
+/* 'count' records; each is at least one byte, so a count cannot make us work longer than the file.
+ */
 static NTSTATUS
 get_all(struct reader *reader, struct plan *plan, uint32_t count,
         NTSTATUS (*get)(struct reader *, struct plan *))
@@ -439,6 +440,13 @@ intent_decode(struct bytes bytes, struct plan **out)
     TRY(plan_link(plan));
     *out = give(plan);
     return STATUS_SUCCESS;
+}
+
+bool
+note_is(struct bytes bytes)
+{
+    return bytes.size >= sizeof(magic_note) &&
+           memcmp(bytes.at, magic_note, sizeof(magic_note)) == 0;
 }
 
 NTSTATUS

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bytes of intents, notes and the identity (docs/format/file-intent.md). Pure: from structures to
- * bytes and back; whatever bytes come in, the answer is a structure that holds together or
+ * The bytes of intents, notes and the identity (docs/format/file-intent.md). Pure: from structures
+ * to bytes and back; whatever bytes come in, the answer is a structure that holds together or
  * RM_METADATA_CORRUPT.
  */
 #pragma once
@@ -21,6 +21,8 @@ void identity_encode(const GUID *identity, uint64_t incarnation, uint8_t into[ID
 
 /* Answers: RM_METADATA_CORRUPT, INSUFFICIENT_RESOURCES. The plan is linked. */
 NTSTATUS intent_decode(struct bytes bytes, struct plan **out) must_use;
+/* Whether these bytes claim to be a note. */
+bool note_is(struct bytes bytes);
 /* Into a plan that has directories and a transaction only. */
 NTSTATUS note_decode(struct bytes bytes, struct plan **out) must_use;
 NTSTATUS identity_decode(struct bytes bytes, GUID *identity, uint64_t *incarnation) must_use;

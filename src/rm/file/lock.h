@@ -2,11 +2,11 @@
 /*
  * Who may change which path: the locks of all transactions of one file resource manager.
  *
- * A lock is on a path, absolute and without symbolic links, for one owner alone: on the *name*, or on
- * the *whole tree* below it, which a step needs that moves or removes a directory. A lock that another
- * transaction holds is never waited for: the step is refused at once, so there is no deadlock, and the
- * sentence says who holds what. Locks last until the transaction is over; after a restart the owner of
- * a prepared transaction takes its locks again before anybody else may begin.
+ * A lock is on a path, absolute and without symbolic links, for one owner alone: on the *name*, or
+ * on the *whole tree* below it, which a step needs that moves or removes a directory. A lock that
+ * another transaction holds is never waited for: the step is refused at once, so there is no
+ * deadlock, and the sentence says who holds what. Locks last until the transaction is over; after a
+ * restart the owner of a prepared transaction takes its locks again before anybody else may begin.
  *
  * Other processes are kept out by the home, which one process has at a time; programs that know
  * nothing of transactions are noticed by what they change (docs/format/file-intent.md).

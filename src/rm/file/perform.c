@@ -2,9 +2,10 @@
 /*
  * Performing a plan: chains, then what is to be removed, then modes and owners.
  *
- * A chain is worked off with its first slot as the hand: what is in the hand goes to the next slot, and
- * what was there comes into the hand, in one exchange. Where something is that this plan does not know,
- * somebody else has been there since prepare: theirs is kept under another name, never destroyed.
+ * A chain is worked off with its first slot as the hand: what is in the hand goes to the next slot,
+ * and what was there comes into the hand, in one exchange. Where something is that this plan does
+ * not know, somebody else has been there since prepare: theirs is kept under another name, never
+ * destroyed.
  */
 #include "rm/file/perform.h"
 
@@ -25,11 +26,11 @@ struct performer {
     struct conflicts *conflicts;
     struct explanation *why;
     bool again;
-    int *fds;          /* of the directories; TREE_NOWHERE: not open */
-    uint32_t *opened;  /* the open ones, in a ring */
+    int *fds;         /* of the directories; TREE_NOWHERE: not open */
+    uint32_t *opened; /* the open ones, in a ring */
     size_t opened_count, opened_next;
-    bool *is_sought;   /* objects that are being located, against going round in circles */
-    char tag[32];      /* ".ktm-conflict.<id>" */
+    bool *is_sought; /* objects that are being located, against going round in circles */
+    char tag[32];    /* ".ktm-conflict.<id>" */
 };
 
 static NTSTATUS locate(struct performer *self, uint32_t object, int *at, const char **name);
@@ -113,9 +114,9 @@ dir_open(struct performer *self, uint32_t index, int *out)
     NTSTATUS status;
 
     if (self->fds[index] < 0) {
-        status = dir->inside == PLAN_NONE ? tree_open(self->tree, TREE_NOWHERE, dir->path,
-                                                      TREE_OPEN_DIRECTORY, &fd)
-                                          : dir_open_inside(self, dir, &fd);
+        status = dir->inside == PLAN_NONE
+                     ? tree_open(self->tree, TREE_NOWHERE, dir->path, TREE_OPEN_DIRECTORY, &fd)
+                     : dir_open_inside(self, dir, &fd);
         if (status == STATUS_SUCCESS)
             status = dir_check(self, dir, fd);
         if (is_not_there(status))
@@ -234,8 +235,8 @@ report(struct performer *self, enum conflict_kind kind, uint32_t slot, const cha
     free(kept);
 }
 
-/* "<name>.ktm-conflict.<id>", and from the second on ".<n>"; shortened at a character when it would be
- * too long. */
+/* "<name>.ktm-conflict.<id>", and from the second on ".<n>"; shortened at a character when it would
+ * be too long. */
 static void
 aside_name(const struct performer *self, const char *name, unsigned number,
            char out[FILE_NAME_SIZE_MAX + 1])
@@ -314,8 +315,8 @@ has_begun(const struct performer *self, const struct plan_chain *chain, const st
     return false;
 }
 
-/* From the lead into the hand. What stands there instead of what we knew is taken in its stead: to others
- * it looks as if they had changed it just before. */
+/* From the lead into the hand. What stands there instead of what we knew is taken in its stead: to
+ * others it looks as if they had changed it just before. */
 static NTSTATUS
 chain_lead(struct performer *self, const struct plan_chain *chain)
 {
@@ -378,7 +379,8 @@ place(struct performer *self, const struct plan_chain *chain, uint32_t i)
                    self->plan->slots[chain->slots[i]].name);
 }
 
-/* The first slot is a name that others see, and holds something else than what was to be renamed. */
+/* The first slot is a name that others see, and holds something else than what was to be renamed.
+ */
 static NTSTATUS
 place_other(struct performer *self, const struct plan_chain *chain, const struct seen *hand)
 {
@@ -390,15 +392,15 @@ place_other(struct performer *self, const struct plan_chain *chain, const struct
     return place(self, chain, 1);
 }
 
-/* Object i is neither in its slot nor in the hand: it went there and was replaced, or it is gone. The next
- * one still has to make room when it goes somewhere else. */
+/* Object i is neither in its slot nor in the hand: it went there and was replaced, or it is gone.
+ * The next one still has to make room when it goes somewhere else. */
 static NTSTATUS
 pass_over(struct performer *self, const struct plan_chain *chain, uint32_t i,
           const struct seen *hand, const struct seen *target)
 {
-    const struct plan_object *next;
+    const struct plan_object *it = &self->plan->objects[chain->objects[i - 1]], *next;
 
-    if (!self->again || hand->info.kind == TREE_NOTHING)
+    if (it->fate == PLAN_STAYS && (!self->again || hand->info.kind == TREE_NOTHING))
         report(self, CONFLICT_GONE, chain->slots[i], NULL);
     if (i == chain->count || hand->info.kind != TREE_NOTHING ||
         !is_object(self, chain->objects[i], target))
@@ -444,8 +446,8 @@ chain_perform(struct performer *self, const struct plan_chain *chain)
     return STATUS_SUCCESS;
 }
 
-/* A directory cannot be moved into itself; what lies in the way may be moved by a later chain. So those
- * that the kernel refuses are tried again as long as others succeed. */
+/* A directory cannot be moved into itself; what lies in the way may be moved by a later chain. So
+ * those that the kernel refuses are tried again as long as others succeed. */
 static NTSTATUS
 chains_perform(struct performer *self)
 {
@@ -454,7 +456,8 @@ chains_perform(struct performer *self)
     NTSTATUS status = is_done ? STATUS_SUCCESS : status_raise(STATUS_INSUFFICIENT_RESOURCES);
     bool is_better = true;
 
-    while (is_done && is_better && (status == STATUS_SUCCESS || status == STATUS_INVALID_PARAMETER)) {
+    while (is_done && is_better &&
+           (status == STATUS_SUCCESS || status == STATUS_INVALID_PARAMETER)) {
         NTSTATUS refused = STATUS_SUCCESS;
 
         is_better = false;
@@ -566,8 +569,8 @@ remove_directory(struct performer *self, const struct plan_object *object, const
     return status;
 }
 
-/* A tree is compared while it is whole and then renamed, so that one that is half removed is not taken
- * for one that somebody changed. */
+/* A tree is compared while it is whole and then renamed, so that one that is half removed is not
+ * taken for one that somebody changed. */
 static NTSTATUS
 remove_tree(struct performer *self, const struct plan_object *object, const struct seen *seen)
 {
@@ -711,8 +714,8 @@ attribute_sync(struct performer *self, const struct plan_attribute *attribute,
     return tree_sync(self->tree, fd);
 }
 
-/* Before the moves what can be set is set, so that nothing shows up with a mode that is too wide; but a
- * directory in which we still have to work keeps its owner's rights until the end. */
+/* Before the moves what can be set is set, so that nothing shows up with a mode that is too wide;
+ * but a directory in which we still have to work keeps its owner's rights until the end. */
 static NTSTATUS
 attributes(struct performer *self, bool is_last)
 {
@@ -769,6 +772,16 @@ performer_init(struct performer *self)
     return STATUS_SUCCESS;
 }
 
+static void
+performer_deinit(struct performer *self)
+{
+    for (uint32_t i = 0; self->fds && i < self->plan->dir_count; i++)
+        tree_close(self->fds[i]);
+    free(self->fds);
+    free(self->opened);
+    free(self->is_sought);
+}
+
 NTSTATUS
 plan_perform(struct tree *tree, const struct plan *plan, bool again, struct conflicts *conflicts,
              struct explanation *why)
@@ -779,10 +792,60 @@ plan_perform(struct tree *tree, const struct plan *plan, bool again, struct conf
 
     if (status == STATUS_SUCCESS)
         status = perform(&self);
-    for (uint32_t i = 0; self.fds && i < plan->dir_count; i++)
-        tree_close(self.fds[i]);
-    free(self.fds);
-    free(self.opened);
-    free(self.is_sought);
+    performer_deinit(&self);
+    return status;
+}
+
+/* ---- undoing ---- */
+
+/* Inside something new: removed together with it. */
+static bool
+is_in_staged(const struct plan *plan, const struct plan_dir *dir)
+{
+    return dir->inside != PLAN_NONE && plan->objects[dir->inside].is_staged;
+}
+
+static NTSTATUS
+staged_remove(struct performer *self, const struct plan_object *object, bool *wanted)
+{
+    uint32_t slot = self->plan->chains[object->chain].slots[0];
+    const struct plan_slot *it = &self->plan->slots[slot];
+    struct seen seen;
+
+    if (is_in_staged(self->plan, &self->plan->dirs[it->dir]))
+        return STATUS_SUCCESS;
+    TRY(look(self, slot, &seen));
+    wanted[it->dir] = true;
+    if (!plan_object_is(object, &seen.info))
+        return STATUS_SUCCESS;
+    return explain_status(self->why, copy_remove(self->tree, seen.at, seen.name),
+                          "'%s' cannot be removed", seen.name);
+}
+
+static NTSTATUS
+undo(struct performer *self)
+{
+    const struct plan *plan = self->plan;
+    bool *wanted = calloc((size_t)plan->dir_count + 1, sizeof(*wanted));
+    NTSTATUS status = wanted ? STATUS_SUCCESS : status_raise(STATUS_INSUFFICIENT_RESOURCES);
+
+    for (uint32_t i = 0; i < plan->object_count && status == STATUS_SUCCESS; i++)
+        if (plan->objects[i].is_staged)
+            status = staged_remove(self, &plan->objects[i], wanted);
+    if (status == STATUS_SUCCESS)
+        status = dirs_sync(self, wanted);
+    free(wanted);
+    return status;
+}
+
+NTSTATUS
+plan_undo(struct tree *tree, const struct plan *plan, struct explanation *why)
+{
+    struct performer self = {.tree = tree, .plan = plan, .why = why, .again = true};
+    NTSTATUS status = performer_init(&self);
+
+    if (status == STATUS_SUCCESS)
+        status = undo(&self);
+    performer_deinit(&self);
     return status;
 }

@@ -64,8 +64,8 @@ plan_add_dir(struct plan *plan, uint32_t inside, const char *path, const struct 
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     }
     *out = plan->dir_count;
-    plan->dirs[plan->dir_count++] = (struct plan_dir){
-        .inside = inside, .path = copy, .inode = info->inode, .born = info->born};
+    plan->dirs[plan->dir_count++] =
+        (struct plan_dir){.inside = inside, .path = copy, .inode = info->inode, .born = info->born};
     return STATUS_SUCCESS;
 }
 
@@ -108,8 +108,8 @@ plan_add_chain(struct plan *plan, uint32_t count, uint32_t *out)
     for (uint32_t i = 0; i <= count; i++)
         slots[i] = objects[i] = PLAN_NONE;
     *out = plan->chain_count;
-    plan->chains[plan->chain_count++] = (struct plan_chain){
-        .lead = PLAN_NONE, .count = count, .slots = slots, .objects = objects};
+    plan->chains[plan->chain_count++] =
+        (struct plan_chain){.lead = PLAN_NONE, .count = count, .slots = slots, .objects = objects};
     return STATUS_SUCCESS;
 }
 
@@ -230,7 +230,7 @@ slot_path(const struct plan *plan, uint32_t slot, unsigned depth)
 
     if (dir->inside == PLAN_NONE)
         return asprintf(&text, "%s/%s", dir->path[1] ? dir->path : "", self->name) < 0 ? NULL
-                                                                                     : text;
+                                                                                       : text;
     if (depth > plan->object_count) /* a plan that goes round in circles */
         return strdup(self->name);
     const struct plan_object *object = &plan->objects[dir->inside];
@@ -254,8 +254,7 @@ plan_slot_path(const struct plan *plan, uint32_t slot)
 struct plan_version
 plan_version_of(const struct tree_info *info)
 {
-    struct plan_version version = {
-        .mode = info->mode, .owner = info->owner, .group = info->group};
+    struct plan_version version = {.mode = info->mode, .owner = info->owner, .group = info->group};
 
     /* A directory is changed by every name in it, our hidden ones among them. */
     if (info->kind != TREE_DIRECTORY) {
@@ -275,8 +274,7 @@ plan_version_equal(const struct plan_version *a, const struct plan_version *b)
 bool
 plan_object_is(const struct plan_object *object, const struct tree_info *info)
 {
-    return object->kind == info->kind && object->inode == info->inode &&
-           object->born == info->born;
+    return object->kind == info->kind && object->inode == info->inode && object->born == info->born;
 }
 
 /* ---- what others did ---- */

@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a prepared transaction will do to the names on disk, so that it can be done again from any point
- * at which it was interrupted.
+ * What a prepared transaction will do to the names on disk, so that it can be done again from any
+ * point at which it was interrupted.
  *
- * A *slot* is a name in a directory. An *object* is a thing on disk, known by inode and birth, that goes
- * from one slot to another. Objects are strung on *chains*: each takes the slot that the next one leaves.
+ * A *slot* is a name in a directory. An *object* is a thing on disk, known by inode and birth, that
+ * goes from one slot to another. Objects are strung on *chains*: each takes the slot that the next
+ * one leaves.
  *
  *     slots     s0      s1      s2   …  sk
  *     objects      o1 ▶    o2 ▶   …  ok ▶        oi stands in s(i-1) before and in si after
  *
- * Replacing a file is the chain (hidden, name, hidden): the new file goes from the hidden name to the
- * name, the old one from there to the hidden name, in one RENAME_EXCHANGE, and is removed later. Deleting
- * is (name, hidden), making is (hidden, name), renaming is (name, name). A chain with more links begins
- * at a hidden name too (its *lead* is first moved there), so that the name in the hand of the mover is
- * never one that others look at. When the last slot is the first one, the last object stays in the hand.
+ * Replacing a file is the chain (hidden, name, hidden): the new file goes from the hidden name to
+ * the name, the old one from there to the hidden name, in one RENAME_EXCHANGE, and is removed
+ * later. Deleting is (name, hidden), making is (hidden, name), renaming is (name, name). A chain
+ * with more links begins at a hidden name too (its *lead* is first moved there), so that the name
+ * in the hand of the mover is never one that others look at. When the last slot is the first one,
+ * the last object stays in the hand.
  *
- * An object whose fate is not to stay is removed from its last slot when all chains are done and durable.
+ * An object whose fate is not to stay is removed from its last slot when all chains are done and
+ * durable.
  *
  * Directories are found again by path, or, when they are inside an object, by where that object is.
  */
@@ -45,7 +48,8 @@ enum plan_fate {
     PLAN_REMOVED_TREE,      /* a directory with all that is in it */
 };
 
-/* What can be compared later to see whether somebody else has changed it. Renaming changes none of it. */
+/* What can be compared later to see whether somebody else has changed it. Renaming changes none of
+ * it. */
 struct plan_version {
     uint64_t size;
     int64_t written;
@@ -107,8 +111,8 @@ NTSTATUS plan_add_object(struct plan *plan, const struct plan_object *object,
 NTSTATUS plan_add_chain(struct plan *plan, uint32_t count, uint32_t *out) must_use;
 NTSTATUS plan_add_attribute(struct plan *plan, const struct plan_attribute *attribute) must_use;
 
-/* Verifies that every index is in range and every object on exactly one chain, and tells the objects
- * where they are. Answers: RM_METADATA_CORRUPT. */
+/* Verifies that every index is in range and every object on exactly one chain, and tells the
+ * objects where they are. Answers: RM_METADATA_CORRUPT. */
 NTSTATUS plan_link(struct plan *plan) must_use;
 
 /* The path of a slot when all is done; allocated, NULL when there is no memory. */
@@ -119,7 +123,8 @@ bool plan_version_equal(const struct plan_version *a, const struct plan_version 
 /* Whether this is what was found. */
 bool plan_object_is(const struct plan_object *object, const struct tree_info *info);
 
-/* ---- what others did meanwhile ---------------------------------------------------------------- */
+/* ---- what others did meanwhile ----------------------------------------------------------------
+ */
 
 enum conflict_kind {
     CONFLICT_KEPT,  /* theirs was in the way and has another name now */

@@ -94,18 +94,22 @@ object_path(struct work *work, const struct view_node *node)
     return path;
 }
 
-/* The nearest object that the directory on disk is, or is below. */
+/* The nearest directory that the plan moves, or makes, and that the directory on disk is or is
+ * below. */
 static NTSTATUS
-object_above(struct maker *maker, const struct view_dir *dir, uint32_t *inside, const char **rest)
+node_above(struct maker *maker, const struct view_dir *dir, struct view_node **out,
+           const char **rest)
 {
     struct view_node *node;
     size_t longest = 0;
 
-    *inside = PLAN_NONE;
+    *out = NULL;
     *rest = dir->path;
     LIST_EACH (node, &maker->work->view.nodes, in_view) {
-        if (node->plan_index == PLAN_NONE || node->kind != TREE_DIRECTORY ||
-            node->origin == NODE_MADE)
+        bool is_copy = node->origin == NODE_COPY && node->place;
+
+        if (node->kind != TREE_DIRECTORY || node->origin == NODE_MADE ||
+            (node->plan_index == PLAN_NONE && !is_copy))
             continue;
         char *path = object_path(maker->work, node);
         if (!path)
@@ -113,7 +117,7 @@ object_above(struct maker *maker, const struct view_dir *dir, uint32_t *inside, 
         size_t size = strlen(path);
         if (size > longest && is_at_or_below(dir->path, path)) {
             longest = size;
-            *inside = node->plan_index;
+            *out = node;
             *rest = dir->path + size + (dir->path[size] == '/');
         }
         free(path);
@@ -144,25 +148,47 @@ path_in_made(const struct view_dir *dir, uint32_t *inside, char **path)
     return STATUS_SUCCESS;
 }
 
+/* A directory in a copy that itself goes into a new directory. Allocates *path. */
+static NTSTATUS
+path_in_copy(const struct view_node *copy, const char *rest, uint32_t *inside, char **path)
+{
+    char *above;
+    int size;
+
+    TRY(path_in_made(copy->place->dir, inside, &above));
+    size = asprintf(path, "%s%s%s%s%s", above, above[0] ? "/" : "", copy->place->text,
+                    rest[0] ? "/" : "", rest);
+    free(above);
+    return size < 0 ? status_raise(STATUS_INSUFFICIENT_RESOURCES) : STATUS_SUCCESS;
+}
+
+static NTSTATUS
+dir_add(struct maker *maker, struct view_dir *dir)
+{
+    struct view_node *above = NULL;
+    uint32_t inside = PLAN_NONE;
+    const char *rest = "";
+    char *path = NULL;
+    NTSTATUS status;
+
+    if (!dir->maker)
+        TRY(node_above(maker, dir, &above, &rest));
+    if (dir->maker)
+        TRY(path_in_made(dir, &inside, &path));
+    else if (above && above->plan_index == PLAN_NONE)
+        TRY(path_in_copy(above, rest, &inside, &path));
+    else if (above)
+        inside = above->plan_index;
+    status = plan_add_dir(maker->plan, inside, path ? path : rest, &dir->info, &dir->plan_index);
+    free(path);
+    return status;
+}
+
 static NTSTATUS
 dir_index(struct maker *maker, struct view_dir *dir, uint32_t *out)
 {
-    uint32_t inside;
-    NTSTATUS status;
-
-    if (dir->plan_index == PLAN_NONE && dir->maker) {
-        char *below;
-
-        TRY(path_in_made(dir, &inside, &below));
-        status = plan_add_dir(maker->plan, inside, below, &dir->info, &dir->plan_index);
-        free(below);
-        TRY(status);
-    } else if (dir->plan_index == PLAN_NONE) {
-        const char *rest;
-
-        TRY(object_above(maker, dir, &inside, &rest));
-        TRY(plan_add_dir(maker->plan, inside, rest, &dir->info, &dir->plan_index));
-    }
+    if (dir->plan_index == PLAN_NONE)
+        TRY(dir_add(maker, dir));
     *out = dir->plan_index;
     return STATUS_SUCCESS;
 }
@@ -178,15 +204,14 @@ slot_of_name(struct maker *maker, struct view_name *name, uint32_t *out)
     return plan_add_slot(maker->plan, dir, name->text, out);
 }
 
+/* Made at commit at the earliest, when the intent speaks of it. */
 static NTSTATUS
 slot_hidden(struct maker *maker, struct view_dir *dir, unsigned number, uint32_t *out)
 {
     char name[HIDDEN_NAME_SIZE];
     uint32_t index;
 
-    if (number == 0)
-        TRY(stage_number(maker->work, dir, &number));
-    hidden_name(&maker->work->transaction, number, name);
+    hidden_name(&maker->work->transaction, number ? number : ++maker->work->number, name);
     TRY(dir_index(maker, dir, &index));
     return plan_add_slot(maker->plan, index, name, out);
 }
@@ -196,8 +221,11 @@ static NTSTATUS
 slot_of_stage(struct maker *maker, struct view_node *node, uint32_t *out)
 {
     struct view_dir *dir = node->place->dir;
+    unsigned number = node->number;
 
-    return slot_hidden(maker, dir, node->yard == dir ? node->number : 0, out);
+    if (node->yard != dir || number == 0)
+        TRY(stage_number(maker->work, dir, &number));
+    return slot_hidden(maker, dir, number, out);
 }
 
 const struct plan_slot *
@@ -233,7 +261,8 @@ is_hidden_dir(const struct view_dir *dir)
     return dir->maker || dir->is_private;
 }
 
-/* Enters objects 1..k and their places; slots 0 and, for one that is removed, k are the caller's. */
+/* Enters objects 1..k and their places; slots 0 and, for one that is removed, k are the caller's.
+ */
 static NTSTATUS
 chain_fill(struct maker *maker, uint32_t index, struct view_node *first)
 {
@@ -268,8 +297,8 @@ chain_fill(struct maker *maker, uint32_t index, struct view_node *first)
     return STATUS_SUCCESS;
 }
 
-/* How many objects move one after the other, until one comes to a free name, is removed, or comes to
- * where the first one was. */
+/* How many objects move one after the other, until one comes to a free name, is removed, or comes
+ * to where the first one was. */
 static uint32_t
 chain_length(struct view_node *first)
 {
@@ -345,8 +374,8 @@ chains_add(struct maker *maker)
     return STATUS_SUCCESS;
 }
 
-/* What nobody can see yet goes first, then in the order of the steps: later ones may need what earlier
- * ones have moved out of the way. */
+/* What nobody can see yet goes first, then in the order of the steps: later ones may need what
+ * earlier ones have moved out of the way. */
 static void
 chains_sort(struct maker *maker)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Preparing: everything new becomes durable under hidden names beside its target, what the steps relied
- * on is looked at again, and the intent is written. From then on both outcomes are possible.
+ * Preparing: everything new becomes durable under hidden names beside its target, what the steps
+ * relied on is looked at again, and the intent is written. From then on both outcomes are possible.
  *
  * One fsync for each file, one for each directory in which something was staged.
  */
@@ -34,6 +34,7 @@ stage_content(struct work *work, struct view_node *node, int at, const char *nam
     if (node->number == 0)
         return tree_link(work->tree, node->fd, at, name);
     TRY(view_dir_open(&work->view, node->yard, &yard));
+    node->yard->is_changed = true;
     hidden_name(&work->transaction, node->number, hidden);
     if (yard == at && strcmp(hidden, name) == 0)
         return STATUS_SUCCESS;
@@ -72,7 +73,8 @@ stage_made(struct work *work, struct view_node *node, int at, const char *name)
     struct view_name *member;
     struct tree_info info;
 
-    /* With the mode it shall have, so that umask and default ACL do their part; then ours to fill. */
+    /* With the mode it shall have, so that umask and default ACL do their part; then ours to fill.
+     */
     TRY(tree_directory_make(work->tree, at, name, node->mode));
     TRY(tree_info(work->tree, at, name, &info));
     if ((info.mode & 0700) != 0700) {
@@ -158,28 +160,20 @@ roots_stage(struct work *work, struct plan *plan)
     return STATUS_SUCCESS;
 }
 
-/* Each directory in which a root was staged, or from which one was taken, once. */
+/* Each directory in which hidden names came or went, once. */
 static NTSTATUS
 yards_sync(struct work *work)
 {
-    struct view_node *node;
     struct view_dir *dir;
     int fd;
 
-    LIST_EACH (dir, &work->view.dirs, in_view)
-        dir->is_changed = false;
-    LIST_EACH (node, &work->view.nodes, in_view) {
-        if (plan_is_staged_root(node))
-            node->place->dir->is_changed = true;
-        if (node->place && node->number)
-            node->yard->is_changed = true;
-    }
     LIST_EACH (dir, &work->view.dirs, in_view) {
         if (!dir->is_changed)
             continue;
         TRY(view_dir_open(&work->view, dir, &fd));
         TRY(explain_status(&work->why, tree_sync(work->tree, fd),
                            "the directory '%s' cannot be made durable", dir->path));
+        dir->is_changed = false;
     }
     return STATUS_SUCCESS;
 }
@@ -203,9 +197,9 @@ work_changes_something(struct work *work)
     struct view_node *node;
 
     LIST_EACH (node, &work->view.nodes, in_view)
-        if (node->origin == NODE_DISK ? node->place != node->home || node->sets_mode ||
-                                            node->sets_owner
-                                      : node->place != NULL)
+        if (node->origin == NODE_DISK
+                ? node->place != node->home || node->sets_mode || node->sets_owner
+                : node->place != NULL)
             return true;
     return false;
 }

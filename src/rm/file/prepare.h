@@ -7,6 +7,6 @@
 /* Whether every directory and name the steps relied on is as it was when they did. Answers:
  * TRANSACTIONAL_CONFLICT. */
 NTSTATUS check_unchanged(struct work *work) must_use;
-/* Whether the file systems can do what the plan will ask of them: exchanges, and moving directories. Makes
- * and removes hidden names. Answers: NOT_SUPPORTED. */
+/* Whether the file systems can do what the plan will ask of them: exchanges, and moving
+ * directories. Makes and removes hidden names. Answers: NOT_SUPPORTED. */
 NTSTATUS check_abilities(struct work *work) must_use;

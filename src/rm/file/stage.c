@@ -2,8 +2,9 @@
 /*
  * Staged things: content that nobody else can see yet, on the volume it is meant for.
  *
- * A new file has no name, so a crash leaves nothing of it. Only so many are held open: beyond that the
- * one that was used longest ago is made durable and gets a hidden name, after a note that speaks of it.
+ * A new file has no name, so a crash leaves nothing of it. Only so many are held open: beyond that
+ * the one that was used longest ago is made durable and gets a hidden name, after a note that
+ * speaks of it.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,35 +17,52 @@
 
 /* ---- hidden names ---- */
 
-/* A note with every directory of the view in which a hidden name may be needed. Those below a COPY go
- * with the copy. */
+static bool
+is_notable(const struct view_dir *dir)
+{
+    return !dir->maker && !dir->is_private; /* those below a COPY go with the copy */
+}
+
+/* A note with every directory of the view, in which a hidden name may be needed. */
 static NTSTATUS
 note_write(struct work *work)
 {
-    struct plan_dir *dirs = NULL;
     struct view_dir *dir;
-    size_t count = 0;
+    struct plan_dir *dirs;
+    size_t count;
     NTSTATUS status;
 
-    LIST_EACH (dir, &work->view.dirs, in_view)
-        count += !dir->maker && !dir->is_private && !dir->is_noted;
-    dirs = calloc(count, sizeof(*dirs));
-    if (!dirs)
-        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-    count = 0;
-    LIST_EACH (dir, &work->view.dirs, in_view)
-        if (!dir->maker && !dir->is_private && !dir->is_noted)
-            dirs[count++] = (struct plan_dir){.inside = PLAN_NONE,
-                                              .path = dir->path,
-                                              .inode = dir->info.inode,
-                                              .born = dir->info.born};
-    status = store_note(work->store, &work->transaction, work->notes + 1, dirs, count, &work->why);
+    TRY(stage_dirs(work, false, &dirs, &count));
+    status = store_note(work->store, &work->transaction, dirs, count, &work->why);
     free(dirs);
     TRY(status);
-    work->notes++;
+    work->is_noted = true;
     LIST_EACH (dir, &work->view.dirs, in_view)
-        if (!dir->maker && !dir->is_private)
+        if (is_notable(dir))
             dir->is_noted = true;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+stage_dirs(struct work *work, bool noted_only, struct plan_dir **out, size_t *count)
+{
+    struct view_dir *dir;
+    struct plan_dir *dirs;
+    size_t room = 1;
+
+    LIST_EACH (dir, &work->view.dirs, in_view)
+        room++;
+    dirs = calloc(room, sizeof(*dirs));
+    if (!dirs)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    *count = 0;
+    LIST_EACH (dir, &work->view.dirs, in_view)
+        if (is_notable(dir) && (dir->is_noted || !noted_only))
+            dirs[(*count)++] = (struct plan_dir){.inside = PLAN_NONE,
+                                                 .path = dir->path,
+                                                 .inode = dir->info.inode,
+                                                 .born = dir->info.born};
+    *out = dirs;
     return STATUS_SUCCESS;
 }
 
@@ -54,6 +72,7 @@ stage_number(struct work *work, struct view_dir *yard, unsigned *out)
     CHECK(!yard->maker);
     if (!yard->is_noted && !yard->is_private)
         TRY(note_write(work));
+    yard->is_changed = true;
     *out = ++work->number;
     return STATUS_SUCCESS;
 }
@@ -119,10 +138,11 @@ stage_file(struct work *work, struct view_dir *yard, uint32_t mode, struct view_
     TRY(view_dir_open(&work->view, yard, &at));
     status = tree_file_make(work->tree, at, mode, &fd);
     if (status == STATUS_NOT_SUPPORTED)
-        return explain(&work->why, status,
-                       "the file system of '%s' has no unnamed files (O_TMPFILE), which transactions "
-                       "need; use one that has (ext4, xfs, btrfs, tmpfs)",
-                       yard->path);
+        return explain(
+            &work->why, status,
+            "the file system of '%s' has no unnamed files (O_TMPFILE), which transactions "
+            "need; use one that has (ext4, xfs, btrfs, tmpfs)",
+            yard->path);
     TRY(explain_status(&work->why, status, "no file can be made in '%s'", yard->path));
     TRY(view_node_add(&work->view, NODE_STAGED, TREE_FILE, &node));
     node->yard = yard;
@@ -146,8 +166,7 @@ stage_open(struct work *work, struct view_node *node, int *fd)
         TRY(room_make(work));
         TRY(view_dir_open(&work->view, node->yard, &at));
         hidden_name(&work->transaction, node->number, name);
-        TRY(explain_status(&work->why,
-                           tree_open(work->tree, at, name, TREE_OPEN_WRITE, &opened),
+        TRY(explain_status(&work->why, tree_open(work->tree, at, name, TREE_OPEN_WRITE, &opened),
                            "'%s/%s' cannot be opened", node->yard->path, name));
         file_opened(work, node, tree_give(&opened));
     }
@@ -245,6 +264,7 @@ stage_discard(struct work *work, struct view_node *node)
     if (node->number) {
         status = view_dir_open(&work->view, node->yard, &at);
         hidden_name(&work->transaction, node->number, name);
+        node->yard->is_changed = true;
         if (status == STATUS_SUCCESS)
             status = copy_remove(work->tree, at, name);
         TRY(explain_status(&work->why, status, "'%s/%s' cannot be removed", node->yard->path,

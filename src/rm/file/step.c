@@ -326,10 +326,9 @@ set_attributes(struct work *work, const char *path, const struct attributes *wan
         return explain(&work->why, status_raise(STATUS_OBJECT_TYPE_MISMATCH),
                        "'%s' is a symbolic link and has no mode of its own", path);
     if (node->origin == NODE_DISK)
-        TRY(explain_status(&work->why,
-                           tree_may_own(work->tree, &node->info, wanted->owner, wanted->group),
-                           "'%s' belongs to user %u, group %u", path, node->info.owner,
-                           node->info.group));
+        TRY(explain_status(
+            &work->why, tree_may_own(work->tree, &node->info, wanted->owner, wanted->group),
+            "'%s' belongs to user %u, group %u", path, node->info.owner, node->info.group));
     if (node->origin == NODE_STAGED)
         TRY(explain_status(&work->why, attributes_stage(work, node, wanted), "'%s'", path));
     else

@@ -9,8 +9,8 @@ NTSTATUS step_begin(struct work *work, const char *verb) must_use;
 /* Ends it, and passes its status. */
 NTSTATUS step_end(struct work *work, NTSTATUS status);
 
-/* The touched name of a path, with the lock on it ('whole_tree': on all below, when it is a directory on
- * disk). */
+/* The touched name of a path, with the lock on it ('whole_tree': on all below, when it is a
+ * directory on disk). */
 NTSTATUS step_touch(struct work *work, const char *path, const struct view_node *apart,
                     struct view_place *place) must_use;
 /* Locks all that is below a name, for what moves or removes a directory. */

@@ -84,7 +84,8 @@ path_is_within(const char *path, const char *top)
     return strncmp(path, top, size) == 0 && (path[size] == '\0' || path[size] == '/' || size == 1);
 }
 
-/* The first name at or below the path on disk that earlier steps have changed, or put a node into. */
+/* The first name at or below the path on disk that earlier steps have changed, or put a node into.
+ */
 static struct view_name *
 changed_below(struct work *work, const char *top)
 {
@@ -204,8 +205,8 @@ volume_of(const struct view_node *node)
 }
 
 static NTSTATUS
-check_same_volume(struct work *work, const char *from, const char *to,
-                  const struct view_node *node, struct view_dir *dir)
+check_same_volume(struct work *work, const char *from, const char *to, const struct view_node *node,
+                  struct view_dir *dir)
 {
     const struct tree_info *a = volume_of(node), *b = &view_yard(dir)->info;
 

@@ -12,8 +12,7 @@
 #define NAME_IDENTITY  "identity"
 #define NAME_LOCK      "lock"
 #define NAME_UNDONE    "new." /* before the name of a file that is being written */
-#define SUFFIX_INTENT  ".intent"
-#define SUFFIX_NOTE    ".note."
+#define SUFFIX_PROMISE ".promise"
 #define FILE_SIZE_MAX  (256u << 20)
 #define STORE_NAME_MAX 96
 
@@ -75,22 +74,21 @@ file_write(struct store *store, const char *name, const void *at, size_t size,
 /* ---- names of files ---- */
 
 static void
-name_of_intent(const GUID *transaction, char name[STORE_NAME_MAX])
+name_of_promise(const GUID *transaction, char name[STORE_NAME_MAX])
 {
     char text[GUID_TEXT_SIZE];
 
     guid_print(transaction, text);
-    snprintf(name, STORE_NAME_MAX, "%s" SUFFIX_INTENT, text);
+    snprintf(name, STORE_NAME_MAX, "%s" SUFFIX_PROMISE, text);
 }
 
-/* Whether the name is that of an intent or a note, and of which transaction. */
+/* Whether the name is that of a promise, and of which transaction. */
 static bool
-name_is_of(const char *name, const char *suffix, GUID *transaction)
+name_is_promise(const char *name, GUID *transaction)
 {
     char text[GUID_TEXT_SIZE];
 
-    if (strlen(name) < GUID_TEXT_SIZE - 1 + strlen(suffix) ||
-        strncmp(name + GUID_TEXT_SIZE - 1, suffix, strlen(suffix)) != 0)
+    if (strlen(name) < GUID_TEXT_SIZE || strcmp(name + GUID_TEXT_SIZE - 1, SUFFIX_PROMISE) != 0)
         return false;
     memcpy(text, name, GUID_TEXT_SIZE - 1);
     text[GUID_TEXT_SIZE - 1] = '\0';
@@ -143,16 +141,15 @@ find_all(struct store *store, struct found *found)
 /* ---- promises ---- */
 
 NTSTATUS
-store_note(struct store *store, const GUID *transaction, unsigned number,
-           const struct plan_dir *dirs, size_t count, struct explanation *why)
+store_note(struct store *store, const GUID *transaction, const struct plan_dir *dirs, size_t count,
+           struct explanation *why)
 {
-    char name[STORE_NAME_MAX], text[GUID_TEXT_SIZE];
+    char name[STORE_NAME_MAX];
     uint8_t *at;
     size_t size;
     NTSTATUS status;
 
-    guid_print(transaction, text);
-    snprintf(name, sizeof(name), "%s" SUFFIX_NOTE "%u", text, number);
+    name_of_promise(transaction, name);
     TRY(note_encode(transaction, dirs, count, &at, &size));
     status = file_write(store, name, at, size, why);
     free(at);
@@ -167,7 +164,7 @@ store_intent(struct store *store, const struct plan *plan, struct explanation *w
     size_t size;
     NTSTATUS status;
 
-    name_of_intent(&plan->transaction, name);
+    name_of_promise(&plan->transaction, name);
     TRY(intent_encode(plan, &at, &size));
     if (size > FILE_SIZE_MAX)
         status = explain(why, status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG),
@@ -178,67 +175,86 @@ store_intent(struct store *store, const struct plan *plan, struct explanation *w
     return status;
 }
 
-NTSTATUS
-store_load(struct store *store, const GUID *transaction, struct explanation *why,
-           struct plan **out)
+/* A promise: the plan of an intent, or the directories of a note. */
+static NTSTATUS
+promise_read(struct store *store, const GUID *transaction, struct explanation *why, bool *is_note,
+             struct plan **out)
 {
+    owned(plan_destroy) struct plan *plan = NULL;
     char name[STORE_NAME_MAX];
     uint8_t *at;
     size_t size;
     NTSTATUS status;
 
-    name_of_intent(transaction, name);
+    name_of_promise(transaction, name);
     status = file_read(store, name, &at, &size);
     if (status == STATUS_OBJECT_NAME_NOT_FOUND)
         return status_raise(STATUS_NOT_FOUND);
-    TRY(explain_status(why, status, "'%s/%s' cannot be read", store->path, name));
-    status = intent_decode(bytes_of(at, size), out);
-    free(at);
-    if (status == STATUS_SUCCESS && !guid_equal(&(*out)->transaction, transaction)) {
-        plan_destroy(*out);
-        status = status_raise(STATUS_RM_METADATA_CORRUPT);
+    if (status == STATUS_SUCCESS) {
+        *is_note = note_is(bytes_of(at, size));
+        status = *is_note ? note_decode(bytes_of(at, size), &plan)
+                          : intent_decode(bytes_of(at, size), &plan);
+        free(at);
     }
+    if (status == STATUS_SUCCESS && !guid_equal(&plan->transaction, transaction))
+        status = status_raise(STATUS_RM_METADATA_CORRUPT);
     if (status == STATUS_RM_METADATA_CORRUPT)
         return explain(why, status,
                        "'%s/%s' is damaged: the transaction can neither be finished nor undone by "
-                       "guessing; restore the file, or repair the files it was about by hand and "
-                       "remove it",
+                       "guessing; restore the file, or put right by hand what the transaction was "
+                       "about and remove the file",
                        store->path, name);
-    return status;
+    TRY(explain_status(why, status, "'%s/%s' cannot be read", store->path, name));
+    *out = give(plan);
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS
-store_list(struct store *store, void (*each)(void *context, const GUID *transaction),
-           void *context)
+store_load(struct store *store, const GUID *transaction, struct explanation *why, struct plan **out)
+{
+    owned(plan_destroy) struct plan *plan = NULL;
+    bool is_note;
+
+    TRY(promise_read(store, transaction, why, &is_note, &plan));
+    if (is_note)
+        return status_raise(STATUS_NOT_FOUND);
+    *out = give(plan);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+store_list(struct store *store, void (*each)(void *context, const GUID *transaction), void *context,
+           struct explanation *why)
 {
     __attribute__((cleanup(owned_found_deinit))) struct found found = {0};
     GUID transaction;
 
-    TRY(find_all(store, &found));
-    for (size_t i = 0; i < found.count; i++)
-        if (name_is_of(found.names[i], SUFFIX_INTENT, &transaction))
+    TRY(explain_status(why, find_all(store, &found), "'%s' cannot be read", store->path));
+    for (size_t i = 0; i < found.count; i++) {
+        owned(plan_destroy) struct plan *plan = NULL;
+        bool is_note = false;
+        NTSTATUS status;
+
+        if (!name_is_promise(found.names[i], &transaction))
+            continue;
+        /* One that is damaged is listed: its transaction may have been prepared. */
+        status = promise_read(store, &transaction, NULL, &is_note, &plan);
+        if (status == STATUS_RM_METADATA_CORRUPT || (status == STATUS_SUCCESS && !is_note))
             each(context, &transaction);
+    }
     return STATUS_SUCCESS;
 }
 
 NTSTATUS
 store_forget(struct store *store, const GUID *transaction, struct explanation *why)
 {
-    __attribute__((cleanup(owned_found_deinit))) struct found found = {0};
-    char intent[STORE_NAME_MAX];
-    GUID other;
+    char name[STORE_NAME_MAX];
     NTSTATUS status;
 
-    /* The intent goes first: a note without an intent only means that there is nothing to sweep. */
-    name_of_intent(transaction, intent);
-    status = tree_unlink(store->tree, store->fd, intent);
-    if (status != STATUS_SUCCESS && status != STATUS_OBJECT_NAME_NOT_FOUND)
-        return explain_status(why, status, "'%s/%s' cannot be removed", store->path, intent);
-    TRY(find_all(store, &found));
-    for (size_t i = 0; i < found.count; i++)
-        if (name_is_of(found.names[i], SUFFIX_NOTE, &other) && guid_equal(&other, transaction))
-            TRY(explain_status(why, tree_unlink(store->tree, store->fd, found.names[i]),
-                               "'%s/%s' cannot be removed", store->path, found.names[i]));
+    name_of_promise(transaction, name);
+    status = tree_unlink(store->tree, store->fd, name);
+    if (status != STATUS_OBJECT_NAME_NOT_FOUND)
+        TRY(explain_status(why, status, "'%s/%s' cannot be removed", store->path, name));
     return explain_status(why, tree_sync(store->tree, store->fd), "'%s' cannot be made durable",
                           store->path);
 }
@@ -259,10 +275,11 @@ sweep_directory(struct store *store, const struct plan_dir *dir, const char *pre
         TRY(tree_info(store->tree, fd, "", &info));
     if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_NOT_A_DIRECTORY ||
         (status == STATUS_SUCCESS && (info.inode != dir->inode || info.born != dir->born)))
-        return explain(why, status_raise(STATUS_OBJECT_PATH_NOT_FOUND),
-                       "the directory '%s' is not there (is its file system mounted?); hidden files "
-                       "'%s*' may be left in it",
-                       dir->path, prefix);
+        return explain(
+            why, status_raise(STATUS_OBJECT_PATH_NOT_FOUND),
+            "the directory '%s' is not there (is its file system mounted?); hidden files "
+            "'%s*' may be left in it",
+            dir->path, prefix);
     TRY(explain_status(why, status, "'%s' cannot be opened", dir->path));
     TRY(tree_list(store->tree, fd, found_add, &found));
     if (found.is_out_of_memory)
@@ -270,52 +287,27 @@ sweep_directory(struct store *store, const struct plan_dir *dir, const char *pre
     for (size_t i = 0; i < found.count; i++)
         TRY(explain_status(why, copy_remove(store->tree, fd, found.names[i]),
                            "'%s/%s' cannot be removed", dir->path, found.names[i]));
-    if (found.count == 0)
-        return STATUS_SUCCESS;
+    /* Also when nothing was found: what removed it may not have come to this. */
     return explain_status(why, tree_sync(store->tree, fd), "'%s' cannot be made durable",
                           dir->path);
 }
 
-static NTSTATUS
-sweep_note(struct store *store, const char *name, struct explanation *why)
+NTSTATUS
+store_sweep(struct store *store, const GUID *transaction, const struct plan_dir *dirs, size_t count,
+            struct explanation *why)
 {
-    owned(plan_destroy) struct plan *note = NULL;
     char prefix[HIDDEN_NAME_SIZE], text[GUID_TEXT_SIZE];
-    NTSTATUS status, first = STATUS_SUCCESS;
-    uint8_t *at;
-    size_t size;
+    NTSTATUS first = STATUS_SUCCESS;
 
-    TRY(explain_status(why, file_read(store, name, &at, &size), "'%s/%s' cannot be read",
-                       store->path, name));
-    status = note_decode(bytes_of(at, size), &note);
-    free(at);
-    if (status == STATUS_RM_METADATA_CORRUPT)
-        return explain(why, status,
-                       "'%s/%s' is damaged: remove it, and hidden files '" HIDDEN_PREFIX
-                       "*' that are left",
-                       store->path, name);
-    TRY(status);
-    guid_print(&note->transaction, text);
+    guid_print(transaction, text);
     snprintf(prefix, sizeof(prefix), HIDDEN_PREFIX "%s.", text);
-    for (uint32_t i = 0; i < note->dir_count; i++) {
-        status = sweep_directory(store, &note->dirs[i], prefix, why);
+    for (size_t i = 0; i < count; i++) {
+        NTSTATUS status = sweep_directory(store, &dirs[i], prefix, why);
+
         if (first == STATUS_SUCCESS)
             first = status;
     }
     return first;
-}
-
-NTSTATUS
-store_sweep(struct store *store, const GUID *transaction, struct explanation *why)
-{
-    __attribute__((cleanup(owned_found_deinit))) struct found found = {0};
-    GUID other;
-
-    TRY(find_all(store, &found));
-    for (size_t i = 0; i < found.count; i++)
-        if (name_is_of(found.names[i], SUFFIX_NOTE, &other) && guid_equal(&other, transaction))
-            TRY(sweep_note(store, found.names[i], why));
-    return STATUS_SUCCESS;
 }
 
 /* ---- mounts ---- */
@@ -327,7 +319,8 @@ store_mount_is_known(struct store *store, const struct tree_info *info)
 
     sys_mutex_lock(&store->mutex);
     for (size_t i = 0; i < store->mount_count; i++)
-        is_known |= store->mounts[i].device == info->device && store->mounts[i].mount == info->mount;
+        is_known |=
+            store->mounts[i].device == info->device && store->mounts[i].mount == info->mount;
     sys_mutex_unlock(&store->mutex);
     return is_known;
 }
@@ -387,7 +380,7 @@ remains_remove(struct store *store, const struct found *found, bool *has_promise
     for (size_t i = 0; i < found->count; i++) {
         if (strncmp(found->names[i], NAME_UNDONE, strlen(NAME_UNDONE)) == 0)
             TRY(tree_unlink(store->tree, store->fd, found->names[i]));
-        *has_promises |= name_is_of(found->names[i], SUFFIX_INTENT, &transaction);
+        *has_promises |= name_is_promise(found->names[i], &transaction);
     }
     return STATUS_SUCCESS;
 }
@@ -408,7 +401,8 @@ identity_take(struct store *store, const GUID *fresh, bool has_promises, struct 
         free(at);
         if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_RM_METADATA_CORRUPT)
             return explain(why, status_raise(STATUS_RM_METADATA_CORRUPT),
-                           "'%s/" NAME_IDENTITY "' is missing or damaged: restore it, since prepared "
+                           "'%s/" NAME_IDENTITY
+                           "' is missing or damaged: restore it, since prepared "
                            "transactions are known under it",
                            store->path);
         TRY(explain_status(why, status, "'%s/" NAME_IDENTITY "' cannot be read", store->path));
@@ -422,26 +416,28 @@ identity_take(struct store *store, const GUID *fresh, bool has_promises, struct 
 static NTSTATUS
 unprepared_sweep(struct store *store, const struct found *found, struct explanation *why)
 {
-    char intent[STORE_NAME_MAX];
-    struct tree_info info;
     GUID transaction;
-    NTSTATUS status;
 
     for (size_t i = 0; i < found->count; i++) {
-        if (!name_is_of(found->names[i], SUFFIX_NOTE, &transaction))
+        owned(plan_destroy) struct plan *note = NULL;
+        bool is_note = false;
+        NTSTATUS status;
+
+        if (!name_is_promise(found->names[i], &transaction))
             continue;
-        name_of_intent(&transaction, intent);
-        TRY(tree_info(store->tree, store->fd, intent, &info));
-        if (info.kind != TREE_NOTHING)
+        status = promise_read(store, &transaction, NULL, &is_note, &note);
+        if (status == STATUS_RM_METADATA_CORRUPT)
+            continue; /* told when its outcome is asked for */
+        TRY(explain_status(why, status, "'%s/%s' cannot be read", store->path, found->names[i]));
+        if (!is_note)
             continue;
-        status = sweep_note(store, found->names[i], why);
+        status = store_sweep(store, &transaction, note->dirs, note->dir_count, why);
         if (status == STATUS_OBJECT_PATH_NOT_FOUND) {
             explain_nothing(why);
             continue; /* the note stays, and is looked at again when the home is opened next */
         }
         TRY(status);
-        TRY(explain_status(why, tree_unlink(store->tree, store->fd, found->names[i]),
-                           "'%s/%s' cannot be removed", store->path, found->names[i]));
+        TRY(store_forget(store, &transaction, why));
     }
     return STATUS_SUCCESS;
 }
@@ -459,8 +455,8 @@ store_start(struct store *store, const char *home, const GUID *fresh, struct exp
                        "'%s' cannot be opened", store->path));
     TRY(lock_take(store, why));
     TRY(explain_status(why, find_all(store, &found), "'%s' cannot be read", store->path));
-    TRY(explain_status(why, remains_remove(store, &found, &has_promises),
-                       "'%s' cannot be cleaned", store->path));
+    TRY(explain_status(why, remains_remove(store, &found, &has_promises), "'%s' cannot be cleaned",
+                       store->path));
     TRY(identity_take(store, fresh, has_promises, why));
     return unprepared_sweep(store, &found, why);
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The home of a file resource manager: who it is, what it has promised (docs/format/file-intent.md).
+ * The home of a file resource manager: who it is, what it has promised
+ * (docs/format/file-intent.md).
  *
  *     HOME/file/identity                 GUID of the resource manager, incarnation
  *     HOME/file/lock                     held by the process that has the home
- *     HOME/file/<transaction>.note.<n>   directories in which hidden names of it may be
- *     HOME/file/<transaction>.intent     a prepared transaction: everything needed to commit or undo it
+ *     HOME/file/<transaction>.promise    first a note: directories in which hidden names of it may
+ * be; then, from prepare on, the intent: all to commit or undo it
  *
- * Each file appears whole: written under another name, forced, renamed, the directory forced. A note is
- * durable before the first hidden name it speaks of exists; an intent before the vote. What is left of a
- * transaction that never prepared is therefore found by its notes and removed when the home is opened:
- * every hidden name without an intent is nobody's.
+ * Each file appears whole: written under another name, forced, renamed, the directory forced. The
+ * note is durable before the first hidden name it speaks of exists; the intent takes its place,
+ * with one rename, before the vote. What is left of a transaction that never prepared is therefore
+ * found by its note and removed when the home is opened: every hidden name without an intent is
+ * nobody's.
  */
 #pragma once
 
@@ -35,32 +37,34 @@ struct store {
 };
 
 /* Makes the directory when it is missing (not its parents), takes the lock, reads or makes the
- * identity ('fresh' when there is none), counts the incarnation, removes what unprepared transactions
- * left. Answers: SHARING_VIOLATION, RM_METADATA_CORRUPT, OBJECT_PATH_NOT_FOUND, ACCESS_DENIED,
- * DISK_FULL. */
-NTSTATUS store_open(struct tree *tree, const char *home, const GUID *fresh,
-                    struct explanation *why, struct store **out) must_use;
+ * identity ('fresh' when there is none), counts the incarnation, removes what unprepared
+ * transactions left. Answers: SHARING_VIOLATION, RM_METADATA_CORRUPT, OBJECT_PATH_NOT_FOUND,
+ * ACCESS_DENIED, DISK_FULL. */
+NTSTATUS store_open(struct tree *tree, const char *home, const GUID *fresh, struct explanation *why,
+                    struct store **out) must_use;
 void store_close(struct store *store);
 
-/* 'dirs' with inside == PLAN_NONE. */
-NTSTATUS store_note(struct store *store, const GUID *transaction, unsigned number,
-                    const struct plan_dir *dirs, size_t count, struct explanation *why) must_use;
+/* A note, in the place of an earlier one. 'dirs' with inside == PLAN_NONE. */
+NTSTATUS store_note(struct store *store, const GUID *transaction, const struct plan_dir *dirs,
+                    size_t count, struct explanation *why) must_use;
+/* The intent, in the place of the note. */
 NTSTATUS store_intent(struct store *store, const struct plan *plan,
                       struct explanation *why) must_use;
-/* Removes intent and notes, durably. */
+/* Removes either, durably. */
 NTSTATUS store_forget(struct store *store, const GUID *transaction,
                       struct explanation *why) must_use;
 
-/* Calls 'each' for every intent in the home. */
+/* Calls 'each' for every transaction in the home that is not one with a note only. */
 NTSTATUS store_list(struct store *store, void (*each)(void *context, const GUID *transaction),
-                    void *context) must_use;
-/* Answers: NOT_FOUND (there is no such intent), RM_METADATA_CORRUPT (damaged: said, never guessed). */
+                    void *context, struct explanation *why) must_use;
+/* Answers: NOT_FOUND (there is no intent), RM_METADATA_CORRUPT (damaged: said, never guessed). */
 NTSTATUS store_load(struct store *store, const GUID *transaction, struct explanation *why,
                     struct plan **out) must_use;
 
-/* Removes every hidden name of the transaction in the directories of its notes, durably. Answers:
+/* Removes every hidden name of the transaction in the directories, durably. Answers:
  * OBJECT_PATH_NOT_FOUND (a directory is not there: the file system may not be mounted). */
-NTSTATUS store_sweep(struct store *store, const GUID *transaction, struct explanation *why) must_use;
+NTSTATUS store_sweep(struct store *store, const GUID *transaction, const struct plan_dir *dirs,
+                     size_t count, struct explanation *why) must_use;
 
 /* Whether this store has seen names exchanged on the mount. */
 bool store_mount_is_known(struct store *store, const struct tree_info *info);

@@ -3,24 +3,23 @@
  * The file system as one transaction sees it: what is on disk, under what its steps have changed.
  *
  * Changes are kept by name. A *directory* of the view is one in which the transaction has touched a
- * name; each touched *name* remembers what it stood for on disk when it was first touched (base) and
- * what it stands for now (now); what a name stands for is a *node*. A step moves nodes between names
- * and changes nothing on disk that anybody else can see; from the difference between base and now the
- * plan is made (plan_make.c). Names that are not touched are looked up on disk.
+ * name; each touched *name* remembers what it stood for on disk when it was first touched (base)
+ * and what it stands for now (now); what a name stands for is a *node*. A step moves nodes between
+ * names and changes nothing on disk that anybody else can see; from the difference between base and
+ * now the plan is made (plan_make.c). Names that are not touched are looked up on disk.
  *
  * Nodes come from five places:
  *   DISK    was there before; its home is the name it had
  *   STAGED  a new file: content in an unnamed file in its yard
  *   LINK    a new symbolic link: its text
  *   MADE    a new directory that exists in memory only, until prepare; so do its names
- *   COPY    a new directory with everything below, copied into a hidden directory in its yard; below it
- *           the disk is looked at as anywhere else
- * A *yard* is the directory on disk beside or above the place a new thing is for: same mount, same
- * quota, same inheritance of ACLs and groups.
+ *   COPY    a new directory with everything below, copied into a hidden directory in its yard;
+ * below it the disk is looked at as anywhere else A *yard* is the directory on disk beside or above
+ * the place a new thing is for: same mount, same quota, same inheritance of ACLs and groups.
  *
- * Invariants: (1) a node has at most one place, and the name there has it as 'now'; (2) a name that is
- * new on disk and gone again stays touched, with NULL and NULL; (3) touching takes the lock on the path
- * before anything else.
+ * Invariants: (1) a node has at most one place, and the name there has it as 'now'; (2) a name that
+ * is new on disk and gone again stays touched, with NULL and NULL; (3) touching takes the lock on
+ * the path before anything else.
  */
 #pragma once
 
@@ -35,18 +34,18 @@
 
 struct view_dir {
     struct list in_view;
-    struct hash_link by_place;    /* when on disk: device and inode */
-    struct list in_open;          /* while 'fd' is open */
-    struct tree_info info;        /* when on disk */
-    char *path;                   /* when on disk: absolute, without links, as it is on disk */
-    struct view_node *maker;      /* the MADE node this is the inside of, else NULL: on disk */
-    bool is_private;              /* below a COPY: nobody else can see it */
-    bool is_noted;                /* a durable note says that hidden names may be in it */
-    bool is_changed;              /* scratch of prepare */
-    int fd;                       /* see view_dir_open */
-    struct list names;            /* in the order they were touched */
+    struct hash_link by_place; /* when on disk: device and inode */
+    struct list in_open;       /* while 'fd' is open */
+    struct tree_info info;     /* when on disk */
+    char *path;                /* when on disk: absolute, without links, as it is on disk */
+    struct view_node *maker;   /* the MADE node this is the inside of, else NULL: on disk */
+    bool is_private;           /* below a COPY: nobody else can see it */
+    bool is_noted;             /* a durable note says that hidden names may be in it */
+    bool is_changed;           /* hidden names came or went, and were not synced yet */
+    int fd;                    /* see view_dir_open */
+    struct list names;         /* in the order they were touched */
     struct hash by_text;
-    uint32_t plan_index;          /* of plan_make.c */
+    uint32_t plan_index; /* of plan_make.c */
 };
 
 struct view_name {
@@ -65,21 +64,21 @@ struct view_node {
     struct list in_view;
     enum node_origin origin;
     enum tree_kind kind;
-    struct view_name *home;       /* DISK: the name whose base it is */
-    struct view_name *place;      /* where it is in the view; NULL: nowhere any more */
-    struct tree_info info;        /* DISK: as first seen; COPY: as copied; others: once staged */
-    struct view_dir *yard;        /* not DISK */
-    struct view_dir *inside;      /* MADE: its names */
-    char *text;                   /* LINK: where it points */
-    bool sets_mode, sets_owner;   /* not STAGED: to be applied */
+    struct view_name *home;     /* DISK: the name whose base it is */
+    struct view_name *place;    /* where it is in the view; NULL: nowhere any more */
+    struct tree_info info;      /* DISK: as first seen; COPY: as copied; others: once staged */
+    struct view_dir *yard;      /* not DISK */
+    struct view_dir *inside;    /* MADE: its names */
+    char *text;                 /* LINK: where it points */
+    bool sets_mode, sets_owner; /* not STAGED: to be applied */
     uint32_t mode, owner, group;
-    bool goes_whole;              /* DISK directory: replaced with all that is in it */
-    uint64_t fingerprint;         /* of all that is in it, then */
-    int fd;                       /* STAGED: open content, or TREE_NOWHERE */
-    struct list in_open;          /* STAGED with open content */
-    bool is_synced;               /* STAGED: content and attributes are durable */
-    unsigned number;              /* of its hidden name in the yard; 0: it has none */
-    uint32_t plan_index;          /* of plan_make.c */
+    bool goes_whole;      /* DISK directory: replaced with all that is in it */
+    uint64_t fingerprint; /* of all that is in it, then */
+    int fd;               /* STAGED: open content, or TREE_NOWHERE */
+    struct list in_open;  /* STAGED with open content */
+    bool is_synced;       /* STAGED: content and attributes are durable */
+    unsigned number;      /* of its hidden name in the yard; 0: it has none */
+    uint32_t plan_index;  /* of plan_make.c */
 };
 
 struct view {
@@ -135,13 +134,19 @@ owned_view_place_deinit(struct view_place *place)
 {
     view_place_deinit(place);
 }
-#define VIEW_AT_EMPTY    {.fd = TREE_NOWHERE}
-#define VIEW_PLACE_EMPTY {.at = VIEW_AT_EMPTY}
+#define VIEW_AT_EMPTY                                                                              \
+    {                                                                                              \
+        .fd = TREE_NOWHERE                                                                         \
+    }
+#define VIEW_PLACE_EMPTY                                                                           \
+    {                                                                                              \
+        .at = VIEW_AT_EMPTY                                                                        \
+    }
 
 /* Follows the path, symbolic links in the middle included, to the directory that holds its last
  * component. 'apart' (or NULL) must not be that directory or one on the way. Answers:
- * OBJECT_PATH_NOT_FOUND, OBJECT_NAME_INVALID, NAME_TOO_LONG, OBJECT_PATH_SYNTAX_BAD (too many links),
- * ACCESS_DENIED, INVALID_PARAMETER ('apart'). */
+ * OBJECT_PATH_NOT_FOUND, OBJECT_NAME_INVALID, NAME_TOO_LONG, OBJECT_PATH_SYNTAX_BAD (too many
+ * links), ACCESS_DENIED, INVALID_PARAMETER ('apart'). */
 NTSTATUS view_find(struct view *view, const char *path, const struct view_node *apart,
                    struct view_place *place) must_use;
 /* Whether 'at' is the directory that the node is. */
@@ -184,7 +189,8 @@ NTSTATUS view_node_open(struct view *view, struct view_node *node, enum tree_ope
 #define HIDDEN_NAME_SIZE 64
 void hidden_name(const GUID *transaction, unsigned number, char name[HIDDEN_NAME_SIZE]);
 
-/* Calls 'each' for every name the view has in the directory; stops at the first failure of 'each'. */
+/* Calls 'each' for every name the view has in the directory; stops at the first failure of 'each'.
+ */
 typedef NTSTATUS view_each_name(void *context, const char *name);
 NTSTATUS view_list(struct view *view, struct view_at *at, view_each_name *each,
                    void *context) must_use;

@@ -2,9 +2,9 @@
 /*
  * Following a path through the view, one component at a time.
  *
- * The directories on the way are kept on a stack, so that ".." leads back to where one came from in the
- * view, also where the disk still says something else. A symbolic link puts its text before what is left
- * of the path.
+ * The directories on the way are kept on a stack, so that ".." leads back to where one came from in
+ * the view, also where the disk still says something else. A symbolic link puts its text before
+ * what is left of the path.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,7 @@ struct walk {
     const char *path; /* as the caller wrote it, for sentences */
     struct view_at *stack;
     size_t count, room;
-    char *rest;      /* what is left, from 'rest_at' on */
+    char *rest; /* what is left, from 'rest_at' on */
     size_t rest_at;
     unsigned links;
 };
@@ -77,8 +77,7 @@ top(struct walk *walk)
 static struct view_dir *
 known_dir(struct view *view, const struct tree_info *info)
 {
-    const struct view_node node = {
-        .origin = NODE_DISK, .kind = TREE_DIRECTORY, .info = *info};
+    const struct view_node node = {.origin = NODE_DISK, .kind = TREE_DIRECTORY, .info = *info};
 
     return view_inside(view, &node);
 }

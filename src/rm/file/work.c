@@ -79,8 +79,7 @@ locks_take(struct work *work)
 }
 
 NTSTATUS
-work_load(struct store *store, const GUID *transaction, struct explanation *why,
-          struct work **out)
+work_load(struct store *store, const GUID *transaction, struct explanation *why, struct work **out)
 {
     struct work *work = work_allocate(store, transaction);
     NTSTATUS status;
@@ -131,20 +130,40 @@ work_commit(struct work *work)
     return STATUS_SUCCESS;
 }
 
+/* Hidden names are all that a transaction has on disk before the intent. */
+static NTSTATUS
+undo_unprepared(struct work *work)
+{
+    struct plan_dir *dirs;
+    size_t count;
+    NTSTATUS status;
+
+    if (!work->is_noted)
+        return STATUS_SUCCESS;
+    TRY(stage_dirs(work, true, &dirs, &count));
+    status = store_sweep(work->store, &work->transaction, dirs, count, &work->why);
+    free(dirs);
+    TRY(status);
+    return store_forget(work->store, &work->transaction, &work->why);
+}
+
+static NTSTATUS
+undo_prepared(struct work *work)
+{
+    TRY(plan_undo(work->tree, work->plan, &work->why));
+    return store_forget(work->store, &work->transaction, &work->why);
+}
+
 NTSTATUS
 work_rollback(struct work *work)
 {
     bool was_prepared = work->state == WORK_PREPARED;
-    NTSTATUS status = STATUS_SUCCESS;
+    NTSTATUS status;
 
     CHECK(work->state == WORK_ACTIVE || was_prepared);
     explain_nothing(&work->why);
-    if (was_prepared || work->notes > 0) {
-        status = store_sweep(work->store, &work->transaction, &work->why);
-        if (status == STATUS_SUCCESS)
-            status = store_forget(work->store, &work->transaction, &work->why);
-    }
-    /* A promise is kept until it is undone; without one, what is left is only noted. */
+    status = was_prepared ? undo_prepared(work) : undo_unprepared(work);
+    /* A promise is kept until it is undone; without one, what is left is noted. */
     if (status == STATUS_SUCCESS || !was_prepared)
         finish(work, WORK_ROLLED_BACK);
     return status;

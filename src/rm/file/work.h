@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The work of one transaction on files, from the first step to its outcome. Knows nothing of
- * transaction managers: whoever drives it (rm.c, or a test) says when to prepare, commit, roll back.
+ * transaction managers: whoever drives it (rm.c, or a test) says when to prepare, commit, roll
+ * back.
  *
  *     ACTIVE ──prepare──▶ PREPARED ──commit──▶ COMMITTED
  *        └───────rollback───────┴──rollback──▶ ROLLED_BACK
  *
  * ACTIVE       nothing is visible to others; what is staged is unnamed, or hidden and noted
- * PREPARED     the intent is durable: both outcomes are possible whatever happens, until one is chosen
- * COMMITTED    the new tree, durable; no hidden names, no intent
- * ROLLED_BACK  the old tree; no hidden names, no intent
+ * PREPARED     the intent is durable: both outcomes are possible whatever happens, until one is
+ * chosen COMMITTED    the new tree, durable; no hidden names, no intent ROLLED_BACK  the old tree;
+ * no hidden names, no intent
  *
- * A prepare that fails leaves ROLLED_BACK. A commit or a rollback that fails (a full disk, a file system
- * that is not mounted) leaves PREPARED, and is tried again later: it begins by looking how far it came.
+ * A prepare that fails leaves ROLLED_BACK. A commit or a rollback that fails (a full disk, a file
+ * system that is not mounted) leaves PREPARED, and is tried again later: it begins by looking how
+ * far it came.
  *
  * A work belongs to one thread at a time; works of one store to any threads.
  */
@@ -35,13 +37,14 @@ struct work {
     struct list open_files; /* staged content held open, least recently used first */
     size_t open_file_count;
     unsigned number; /* the last hidden name given out */
-    unsigned notes;  /* written so far */
+    bool is_noted;   /* a note was written, or begun */
     struct plan *plan;
-    bool is_resumed; /* the outcome may have been begun before */
+    bool is_resumed;            /* the outcome may have been begun before */
     struct conflicts conflicts; /* what was set aside while committing */
 };
 
-/* 'base': absolute path for relative ones. Answers: INSUFFICIENT_RESOURCES, OBJECT_PATH_SYNTAX_BAD. */
+/* 'base': absolute path for relative ones. Answers: INSUFFICIENT_RESOURCES, OBJECT_PATH_SYNTAX_BAD.
+ */
 NTSTATUS work_create(struct store *store, const GUID *transaction, const char *base,
                      struct work **out) must_use;
 /* A work that was PREPARED before a restart, with its locks. Answers: as store_load. */
@@ -50,7 +53,8 @@ NTSTATUS work_load(struct store *store, const GUID *transaction, struct explanat
 /* Rolls back what is still ACTIVE. What is PREPARED stays prepared: the intent is on disk. */
 void work_destroy(struct work *work);
 
-/* ---- steps: step.c, step_names.c, step_tree.c ------------------------------------------------- */
+/* ---- steps: step.c, step_names.c, step_tree.c -------------------------------------------------
+ */
 
 #define MODE_KEEP UINT32_MAX
 
@@ -80,7 +84,8 @@ NTSTATUS work_expect_absent(struct work *work, const char *path) must_use;
 NTSTATUS work_expect_exists(struct work *work, const char *path) must_use;
 NTSTATUS work_expect_sha256(struct work *work, const char *path, const uint8_t digest[32]) must_use;
 
-/* ---- reads ------------------------------------------------------------------------------------ */
+/* ---- reads ------------------------------------------------------------------------------------
+ */
 
 NTSTATUS work_stat(struct work *work, const char *path, struct tree_info *out) must_use;
 NTSTATUS work_read(struct work *work, const char *path, uint64_t offset, void *into, size_t size,
@@ -91,20 +96,27 @@ NTSTATUS work_list(struct work *work, const char *path, view_each_name *each,
 /* A descriptor of our own for reading what the path stands for. */
 NTSTATUS work_open(struct work *work, const char *path, int *fd) must_use;
 
-/* ---- outcome: prepare.c, perform.c ------------------------------------------------------------ */
+/* ---- outcome: prepare.c, perform.c ------------------------------------------------------------
+ */
 
 /* Whether there is anything to commit; when not, only the preconditions were checked. */
 bool work_changes_something(struct work *work);
-/* Checks that nothing the steps relied on has changed meanwhile. Answers: TRANSACTIONAL_CONFLICT. */
+/* Checks that nothing the steps relied on has changed meanwhile. Answers: TRANSACTIONAL_CONFLICT.
+ */
 NTSTATUS work_check_unchanged(struct work *work) must_use;
 NTSTATUS work_prepare(struct work *work, const GUID *enlistment) must_use;
 NTSTATUS work_commit(struct work *work) must_use;
 NTSTATUS work_rollback(struct work *work) must_use;
 
-/* ---- inside: stage.c -------------------------------------------------------------------------- */
+/* ---- inside: stage.c --------------------------------------------------------------------------
+ */
 
 /* Gives the next hidden name in the yard, once a durable note speaks of it. */
 NTSTATUS stage_number(struct work *work, struct view_dir *yard, unsigned *out) must_use;
+/* The directories of the view, for a note; or those a note speaks of. The array is the caller's,
+ * the paths are lent. */
+NTSTATUS stage_dirs(struct work *work, bool noted_only, struct plan_dir **out,
+                    size_t *count) must_use;
 /* A STAGED node with empty content. */
 NTSTATUS stage_file(struct work *work, struct view_dir *yard, uint32_t mode,
                     struct view_node **out) must_use;
@@ -120,7 +132,8 @@ NTSTATUS stage_discard(struct work *work, struct view_node *node) must_use;
 /* Makes a STAGED node or a COPY durable, but for its name. */
 NTSTATUS stage_sync(struct work *work, struct view_node *node) must_use;
 
-/* ---- inside: copy.c --------------------------------------------------------------------------- */
+/* ---- inside: copy.c ---------------------------------------------------------------------------
+ */
 
 /* Copies the directory 'from' with everything below to the new name. */
 NTSTATUS copy_tree(struct work *work, int from, int at, const char *name) must_use;
@@ -128,5 +141,6 @@ NTSTATUS copy_tree(struct work *work, int from, int at, const char *name) must_u
 NTSTATUS copy_sync(struct tree *tree, int at, const char *name) must_use;
 /* Removes whatever has this name, with everything below; nothing there is fine. */
 NTSTATUS copy_remove(struct tree *tree, int at, const char *name) must_use;
-/* One number for all that is below the directory: names, identities, sizes, times, modes, owners. */
+/* One number for all that is below the directory: names, identities, sizes, times, modes, owners.
+ */
 NTSTATUS copy_fingerprint(struct tree *tree, int at, const char *name, uint64_t *out) must_use;
