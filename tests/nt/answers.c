@@ -405,7 +405,7 @@ TEST(a_rejected_single_phase_becomes_several)
 TEST(the_timer_stays_stopped_after_a_rejection) /* ENL-SPR-05 */
 {
     HANDLE tm = new_volatile_tm(), rm = new_volatile_rm(tm), tx, en;
-    LARGE_INTEGER soon = milliseconds(60), later = milliseconds(150);
+    LARGE_INTEGER soon = milliseconds(400), later = milliseconds(550);
 
     EXPECT_OK(
         NtCreateTransaction(&tx, TRANSACTION_ALL_ACCESS, NULL, NULL, tm, 0, 0, 0, &soon, NULL));

@@ -201,7 +201,7 @@ TEST(a_relative_timeout_rolls_back) /* TX-CREATE-13 */
 {
     HANDLE tx, never;
 
-    EXPECT_OK(create(&tx, NULL, NULL, 0, -100 * 10000ll, NULL));
+    EXPECT_OK(create(&tx, NULL, NULL, 0, -500 * 10000ll, NULL));
     EXPECT_OK(create(&never, NULL, NULL, 0, 0, NULL)); /* TX-CREATE-15 */
     EXPECT(!is_aborted_in(tx, 30));
     EXPECT(is_aborted_in(tx, 10000));
@@ -235,9 +235,9 @@ TEST(a_commit_in_time_stops_the_timer) /* TX-CREATE-13 */
 {
     HANDLE tx;
 
-    EXPECT_OK(create(&tx, NULL, NULL, 0, -50 * 10000ll, NULL));
+    EXPECT_OK(create(&tx, NULL, NULL, 0, -400 * 10000ll, NULL));
     EXPECT_OK(NtCommitTransaction(tx, TRUE));
-    usleep(80000);
+    usleep(500000);
     EXPECT_OUTCOME(Committed, tx);
 }
 

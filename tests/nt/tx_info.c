@@ -284,9 +284,9 @@ TEST(a_timeout_can_be_started_restarted_and_cancelled) /* TX-SET-03 */
     HANDLE started = new_tx(NULL), cancelled = new_tx(NULL), restarted = new_tx(NULL);
     LARGE_INTEGER limit = milliseconds(10000);
 
-    EXPECT_OK(set(cancelled, give_properties("", -600000)));
-    EXPECT_OK(set(restarted, give_properties("", -600000)));
-    EXPECT_OK(set(started, give_properties("", -1200000)));
+    EXPECT_OK(set(cancelled, give_properties("", -5000000)));
+    EXPECT_OK(set(restarted, give_properties("", -5000000)));
+    EXPECT_OK(set(started, give_properties("", -6000000)));
     EXPECT_OK(set(cancelled, give_properties("", 0)));
     EXPECT_OK(set(restarted, give_properties("", -36000000000ll)));
     EXPECT_OK(NtWaitForSingleObject(started, FALSE, &limit));
