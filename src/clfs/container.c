@@ -22,7 +22,7 @@ container_path(const struct physical *log, const char *name)
 
     if (name[0] == '/')
         return strdup(name);
-    return asprintf(&path, "%s/%s", log->directory, name) < 0 ? NULL : path;
+    return asprintf(&path, "%.*s%s", (int)log->prefix_size, log->path, name) < 0 ? NULL : path;
 }
 
 void
@@ -71,16 +71,21 @@ container_verify(struct physical *log, const struct container *container,
     return STATUS_SUCCESS;
 }
 
+static bool
+is_among(const struct sys_info *info, struct container *const *containers, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (info->inode == containers[i]->inode && info->device == containers[i]->device)
+            return true;
+    return false;
+}
+
 /* [CLFS-HARD-28] */
 static bool
 is_file_of_log(const struct physical *log, const struct sys_info *info)
 {
-    if (info->inode == log->info.inode && info->device == log->info.device)
-        return true;
-    for (unsigned i = 0; i < log->container_count; i++)
-        if (info->inode == log->containers[i]->inode && info->device == log->containers[i]->device)
-            return true;
-    return false;
+    return (info->inode == log->info.inode && info->device == log->info.device) ||
+           is_among(info, log->containers, log->container_count);
 }
 
 NTSTATUS
@@ -116,25 +121,50 @@ container_open(struct physical *log, const struct base_container *entry, struct 
 
 /* ---- making ---- */
 
-/* Removes a file at 'path' if it is this log's own and unknown to it: what a crash left between
- * giving the name and writing the metadata. Answers: OBJECT_NAME_COLLISION (it is not). */
+struct addition {
+    struct container **containers; /* made so far, in the order of the set */
+    unsigned made;
+    uint64_t size; /* of each */
+};
+
+/* Whether an open file is this log's own and unknown to it: what a crash left between giving the
+ * name and writing the metadata. */
+static bool
+is_orphan(const struct physical *log, const struct addition *addition, struct sys_file *file,
+          const struct sys_info *info)
+{
+    struct container_header header;
+
+    return !is_file_of_log(log, info) && !is_among(info, addition->containers, addition->made) &&
+           header_read(log, file, &header) == STATUS_SUCCESS &&
+           guid_equal(&header.identity, &log->identity);
+}
+
+/* Makes sure that nothing is at 'path'; an orphan there is removed. Answers:
+ * OBJECT_NAME_COLLISION. */
 static NTSTATUS
-orphan_remove(struct physical *log, const char *path)
+path_clear(struct physical *log, const struct addition *addition, const char *path)
 {
     struct sys_file *file = NULL;
-    struct container_header header;
     struct sys_info info;
-    bool is_orphan;
+    NTSTATUS status = sys_file_open(log->sys, path, SYS_READ, &file);
+    bool must_remove;
 
-    if (sys_file_open(log->sys, path, SYS_READ, &file) != STATUS_SUCCESS)
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND)
+        return STATUS_SUCCESS;
+    if (status == STATUS_OBJECT_PATH_NOT_FOUND || status == STATUS_INSUFFICIENT_RESOURCES)
+        return status;
+    if (status != STATUS_SUCCESS) /* a directory, a link, a file we may not look at … */
         return status_raise(STATUS_OBJECT_NAME_COLLISION);
-    is_orphan = sys_file_info(file, &info) == STATUS_SUCCESS && !is_file_of_log(log, &info) &&
-                header_read(log, file, &header) == STATUS_SUCCESS &&
-                guid_equal(&header.identity, &log->identity);
-    sys_file_close(file);
-    if (!is_orphan)
-        return status_raise(STATUS_OBJECT_NAME_COLLISION);
-    return sys_unlink(log->sys, path);
+    status = sys_file_info(file, &info);
+    must_remove = status == STATUS_SUCCESS && is_orphan(log, addition, file, &info);
+    if (status == STATUS_SUCCESS && info.inode == log->info.inode &&
+        info.device == log->info.device)
+        log_keep_descriptor(log, file);
+    else
+        sys_file_close(file);
+    TRY(status);
+    return must_remove ? sys_unlink(log->sys, path) : status_raise(STATUS_OBJECT_NAME_COLLISION);
 }
 
 /* Opens '<path>.new' as a new file. One that a crash left there is recognised by beginning with
@@ -182,23 +212,20 @@ draft_fill(struct physical *log, struct container *container, uint64_t size)
 
 /* Makes the file; it has its name and its content is durable, the name is not. */
 static NTSTATUS
-container_make(struct physical *log, struct container *container, const char *path, uint64_t size)
+container_make(struct physical *log, const struct addition *addition, struct container *container,
+               const char *path)
 {
     char *draft;
     NTSTATUS status;
 
+    TRY(path_clear(log, addition, path));
     if (asprintf(&draft, "%s.new", path) < 0)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     status = draft_open(log, draft, &container->file);
     if (status == STATUS_SUCCESS) {
-        status = draft_fill(log, container, size);
+        status = draft_fill(log, container, addition->size);
         if (status == STATUS_SUCCESS)
             status = sys_rename(log->sys, draft, path, false);
-        if (status == STATUS_OBJECT_NAME_COLLISION) {
-            status = orphan_remove(log, path);
-            if (status == STATUS_SUCCESS)
-                status = sys_rename(log->sys, draft, path, false);
-        }
         if (status != STATUS_SUCCESS)
             (void)!sys_unlink(log->sys, draft);
     }
@@ -208,20 +235,12 @@ container_make(struct physical *log, struct container *container, const char *pa
 
 /* ---- adding a set ---- */
 
-struct addition {
-    struct container **containers; /* made so far, in the order of the set */
-    unsigned made;
-    uint64_t size; /* of each */
-};
-
 /* 'path' as the log stores it: what lies in the base file's directory is relative to it. */
 static NTSTATUS
 name_set(const struct physical *log, struct container *container, const char *path)
 {
-    size_t skip = strlen(log->directory);
-
-    if (path[0] == '/' && strncmp(path, log->directory, skip) == 0 && path[skip] == '/')
-        path += skip + 1;
+    if (path[0] == '/' && strncmp(path, log->path, log->prefix_size) == 0)
+        path += log->prefix_size;
     container->name_size = strlen(path);
     if (container->name_size == 0 || container->name_size > CONTAINER_NAME_MAX)
         return status_raise(STATUS_OBJECT_NAME_INVALID);
@@ -233,7 +252,8 @@ name_set(const struct physical *log, struct container *container, const char *pa
 
 /* Answers: OBJECT_NAME_COLLISION. */
 static NTSTATUS
-named_make(struct physical *log, struct container *container, const char *path, uint64_t size)
+named_make(struct physical *log, const struct addition *addition, struct container *container,
+           const char *path)
 {
     char *full;
     NTSTATUS status;
@@ -242,7 +262,7 @@ named_make(struct physical *log, struct container *container, const char *path, 
     full = container_path(log, container->name);
     if (!full)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-    status = container_make(log, container, full, size);
+    status = container_make(log, addition, container, full);
     free(full);
     return status;
 }
@@ -250,18 +270,16 @@ named_make(struct physical *log, struct container *container, const char *path, 
 /* Names for those who give none: '<log>.c<number>', at least four digits, beginning with the
  * container's physical id, and the next free one if that is taken by somebody else's file. */
 static NTSTATUS
-default_make(struct physical *log, struct container *container, uint64_t size)
+default_make(struct physical *log, const struct addition *addition, struct container *container)
 {
-    const char *slash = strrchr(log->path, '/');
-
     for (uint32_t i = 0; i < NAME_TRIES; i++) {
         NTSTATUS status;
         char *name;
 
-        if (asprintf(&name, "%s.c%04u", slash ? slash + 1 : log->path, container->physical_id + i) <
+        if (asprintf(&name, "%s.c%04u", log->path + log->prefix_size, container->physical_id + i) <
             0)
             return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-        status = named_make(log, container, name, size);
+        status = named_make(log, addition, container, name);
         free(name);
         if (status != STATUS_OBJECT_NAME_COLLISION)
             return status;
@@ -334,8 +352,8 @@ addition_make(struct physical *log, struct addition *addition, unsigned count,
         list_init(&container->dirty);
         container->logical_id = CONTAINER_UNUSED;
         container->physical_id = log->next_physical_id + i;
-        TRY(paths ? named_make(log, container, paths[i], addition->size)
-                  : default_make(log, container, addition->size));
+        TRY(paths ? named_make(log, addition, container, paths[i])
+                  : default_make(log, addition, container));
         addition->containers[addition->made++] = give(container);
     }
     return names_sync(log, addition);

@@ -78,8 +78,9 @@ struct physical {
     unsigned refs;
     _Atomic uint32_t life; /* enum life; changes are woken */
     struct sys *sys;
-    char *path;      /* of the base file without ".blf", as first given */
-    char *directory; /* of the base file */
+    char *path;         /* of the base file without ".blf", as first given */
+    char *directory;    /* of the base file */
+    size_t prefix_size; /* of 'path' up to and with its last slash */
     struct sys_file *file;
     struct list aliases;  /* other descriptors of the base file, see open.c */
     struct sys_info info; /* of the base file */
@@ -227,6 +228,8 @@ NTSTATUS recover_make_final(struct physical *log) must_use;
 NTSTATUS log_open(struct sys *sys, const char *path, enum clfs_disposition disposition,
                   bool writable, uint32_t sector_size, struct clfs_log **out) must_use;
 
+/* A second descriptor of the base file: takes it, and closes it with the log, not before. */
+void log_keep_descriptor(struct physical *log, struct sys_file *file);
 void log_hold(struct clfs_log *log);
 NTSTATUS log_release(struct clfs_log *log);
 

@@ -93,6 +93,7 @@ physical_create(struct sys *sys, const char *path, struct physical **out)
     sys_mutex_init(&log->mutex);
     sys_mutex_init(&log->metadata);
     log->path = strdup(path);
+    log->prefix_size = strrchr(path, '/') ? (size_t)(strrchr(path, '/') + 1 - path) : 0;
     log->directory = directory_of(path);
     if (!log->path || !log->directory) {
         physical_destroy(log);
@@ -530,6 +531,20 @@ clfs_log_open(struct sys *sys, const char *path, enum clfs_disposition dispositi
               struct clfs_log **out)
 {
     return log_open(sys, path, disposition, writable, CLFS_SECTOR_SIZE, out);
+}
+
+void
+log_keep_descriptor(struct physical *log, struct sys_file *file)
+{
+    struct alias *alias = calloc(1, sizeof(*alias));
+
+    if (!alias)
+        return; /* then it stays open for ever: better than a log without its lock */
+    list_init(&alias->link);
+    alias->file = file;
+    sys_mutex_lock(&registry_mutex);
+    list_append(&log->aliases, &alias->link);
+    sys_mutex_unlock(&registry_mutex);
 }
 
 void
