@@ -20,6 +20,12 @@ clfs_record_size_max(uint32_t block_size)
     return block_size > overhead ? (block_size - overhead) & ~7u : 0;
 }
 
+uint32_t
+clfs_area_block_size(const struct clfs_area *area)
+{
+    return area->block_size;
+}
+
 static NTSTATUS
 block_size_check(struct physical *log, uint32_t *block_size)
 {
@@ -158,6 +164,8 @@ area_release(struct clfs_area *area)
         struct clfs_log *handle = area->log;
 
         blocks_free(&area->spare);
+        if (area->options.ended)
+            area->options.ended(area->options.context);
         free(area);
         /* The area may have outlived its opener; then this is the log's last close, and whoever
          * needs its status closes in the right order [CLFS-CONC-07]. */

@@ -118,6 +118,7 @@ void clfs_log_info(struct clfs_log *log,
 struct clfs_area_options {
     void *(*allocate)(void *context, size_t size); /* 8-byte aligned; NULL: no memory */
     void (*release)(void *context, void *memory);
+    void (*ended)(void *context); /* the last of the area's memory is gone; may be NULL */
     void *context;
     unsigned blocks_max; /* an append that needs one more: LOG_BLOCKS_EXHAUSTED; 0: no limit */
 };
@@ -137,6 +138,7 @@ clfs_area_create(struct clfs_log *log, uint32_t block_size, struct clfs_area **o
 NTSTATUS
 clfs_area_destroy(struct clfs_area *area); /* flushes; gives back reservations; NULL: nothing */
 uint32_t clfs_record_size_max(uint32_t block_size);
+uint32_t clfs_area_block_size(const struct clfs_area *area);
 
 enum clfs_append_flags { CLFS_FROM_RESERVATION = 1 };
 
@@ -173,6 +175,9 @@ NTSTATUS clfs_unreserve(struct clfs_area *area, unsigned records, uint64_t bytes
 
 /* Both at once, by what is added; a negative number gives back. Answers: those of the two. */
 NTSTATUS clfs_adjust_reservation(struct clfs_area *area, int64_t records, int64_t bytes) must_use;
+
+/* What the area has reserved now. */
+void clfs_area_reservation(struct clfs_area *area, uint64_t *records, uint64_t *bytes);
 
 /* Moves the base [CLFS-BASE-10..26]. It is made durable here only if that frees a container,
  * because a container may be reused only behind a durable base [CLFS-MODEL-18] and an append never

@@ -159,3 +159,12 @@ clfs_unreserve(struct clfs_area *area, unsigned records, uint64_t bytes)
         return status_raise(STATUS_LOG_SPACE_RESERVED_INVALID);
     return clfs_adjust_reservation(area, -(int64_t)records, -(int64_t)bytes);
 }
+
+void
+clfs_area_reservation(struct clfs_area *area, uint64_t *records, uint64_t *bytes)
+{
+    sys_mutex_lock(&area->physical->mutex);
+    *records = area->reserved.records;
+    *bytes = area->reserved.bytes;
+    sys_mutex_unlock(&area->physical->mutex);
+}
