@@ -324,6 +324,8 @@ NTSTATUS restart_decode(struct bytes data,
  * Answers: LOG_CORRUPTION_DETECTED, INSUFFICIENT_RESOURCES. */
 NTSTATUS ktm_replay(struct ktm *ktm, struct bytes record, uint64_t lsn) must_use;
 NTSTATUS record_clock(struct bytes record, int64_t *clock) must_use;
+/* A FORGET of nobody: replay ignores it; it gives reading a place to start. */
+bool record_is_marker(struct bytes record);
 void ktm_replay_end(struct ktm *ktm);
 /* Forgets everything replayed so far, as if nothing had been read. */
 void ktm_replay_undo(struct ktm *ktm);

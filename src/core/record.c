@@ -204,6 +204,16 @@ record_clock(struct bytes record, int64_t *clock)
     return STATUS_SUCCESS;
 }
 
+bool
+record_is_marker(struct bytes record)
+{
+    static const uint8_t nobody[16];
+    int64_t clock;
+
+    return record.size == HEADER_SIZE && record_clock(record, &clock) == STATUS_SUCCESS &&
+           record.at[0] == RECORD_FORGET && !memcmp(record.at + 16, nobody, sizeof(nobody));
+}
+
 /* ---- replay ---- */
 
 /* The RM of a logged enlistment, Offline, so that it can be opened or adopted [RECOV-07]. */

@@ -19,9 +19,6 @@
 #include <limits.h>
 #include <stdlib.h>
 
-/* A marker is a FORGET of nobody: replay ignores it, and it gives reading a place to start. */
-static const GUID nobody;
-
 void
 tm_log_enter(struct engine_tm *tm)
 {
@@ -189,7 +186,7 @@ tm_log_checkpoint_due(const struct engine_tm *tm)
 static NTSTATUS
 append_marker(struct engine_tm *tm, uint64_t *lsn)
 {
-    struct transaction marker = {.link.guid = nobody};
+    struct transaction marker = {.link.guid = {0}};
     uint8_t record[64];
     struct bytes part = bytes_of(record, record_size(&marker, RECORD_FORGET, NULL));
 
@@ -362,6 +359,24 @@ containers_check(struct engine_tm *tm, struct clfs_info *info)
     return STATUS_SUCCESS;
 }
 
+/* A log without a restart area is new, or its creation was cut short behind the marker; anything
+ * else in it is not ours to start from. */
+static NTSTATUS
+check_nothing_but_markers(struct engine_tm *tm, const struct clfs_info *info)
+{
+    owned(clfs_reader_destroy) struct clfs_reader *reader = NULL;
+    struct clfs_record record;
+    NTSTATUS status;
+
+    if (info->base_lsn == info->last_lsn)
+        return STATUS_SUCCESS;
+    status = clfs_read(tm->area, info->base_lsn, CLFS_FORWARD, &record, &reader);
+    for (; status == STATUS_SUCCESS; status = clfs_read_next(reader, CLFS_ANY, NULL, &record))
+        if (record.type == CLFS_DATA && !record_is_marker(record.data))
+            return status_raise(STATUS_LOG_CORRUPTION_DETECTED);
+    return status == STATUS_END_OF_FILE ? STATUS_SUCCESS : status;
+}
+
 /* The first restart area gives the TM its identity for ever [NAME-05, TM-CREATE-07]. */
 static NTSTATUS
 identity_create(struct engine_tm *tm, const struct clfs_info *info)
@@ -369,9 +384,7 @@ identity_create(struct engine_tm *tm, const struct clfs_info *info)
     struct restart_area area = {.clock = 1};
     uint8_t random[32];
 
-    if (info->base_lsn != info->last_lsn)
-        return status_raise(
-            STATUS_LOG_CORRUPTION_DETECTED); /* records, but none of ours to start from */
+    TRY(check_nothing_but_markers(tm, info));
     sys_random(tm->engine->sys, random, sizeof(random));
     guid_from_random(random, &tm->core.identity);
     guid_from_random(random + 16, &tm->core.log_identity);

@@ -331,25 +331,33 @@ engine_tm_rename(struct engine *engine, const char *log_path, const GUID *expect
 
 /* ---- recovery ---- */
 
+static bool
+knows_any_of(struct engine_tm *other, const struct engine_tm *tm)
+{
+    const struct transaction *tx;
+    bool knows = false;
+
+    sys_mutex_lock(&other->mutex);
+    LIST_EACH (tx, &tm->core.tx_list, in_ktm)
+        knows = knows || ktm_find_transaction(&other->core, &tx->link.guid);
+    sys_mutex_unlock(&other->mutex);
+    return knows;
+}
+
 /* A rebuilt transaction must not have the UOW of a live one elsewhere [TM-RECOVER-10]. */
 static NTSTATUS
 check_collisions(struct engine_tm *tm)
 {
     struct engine *engine = tm->engine;
-    struct transaction *tx;
     struct engine_tm *other;
     NTSTATUS status = STATUS_SUCCESS;
 
     sys_mutex_lock(&engine->mutex);
-    LIST_EACH (other, &engine->tms, in_engine) {
-        if (other == tm)
-            continue;
-        sys_mutex_lock(&other->mutex);
-        LIST_EACH (tx, &tm->core.tx_list, in_ktm)
-            if (ktm_find_transaction(&other->core, &tx->link.guid))
-                status = STATUS_TRANSACTIONMANAGER_RECOVERY_NAME_COLLISION;
-        sys_mutex_unlock(&other->mutex);
-    }
+    if (knows_any_of(engine->nursery, tm))
+        status = STATUS_TRANSACTIONMANAGER_RECOVERY_NAME_COLLISION;
+    LIST_EACH (other, &engine->tms, in_engine)
+        if (other != tm && knows_any_of(other, tm))
+            status = STATUS_TRANSACTIONMANAGER_RECOVERY_NAME_COLLISION;
     sys_mutex_unlock(&engine->mutex);
     return status == STATUS_SUCCESS ? status : status_raise(status);
 }

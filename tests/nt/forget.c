@@ -92,3 +92,30 @@ TEST(a_commit_outlives_the_power) /* TM-RECOVER-01 ENL-PC-05 LOG-02 */
     die(false);
     sys_sim_destroy(sim);
 }
+
+/* Whatever moment the power fails in while a log is made, the log can be made afterwards. */
+TEST(a_log_cut_short_at_birth_is_finished_later) /* TM-CREATE-07 TM-CREATE-17 CLFS-KTM-07 */
+{
+    for (uint64_t cut = 1;; cut++) {
+        bool had_power;
+        HANDLE tm;
+
+        sim = sys_sim_create(cut);
+        process = sys_sim_process(sim);
+        begin();
+        sys_sim_cut_after(sim, cut, SIM_CUT_WITHIN);
+        (void)attach(&tm);
+        had_power = sys_sim_has_power(sim);
+        sys_sim_crash(process);
+        sys_sim_power_on(sim, cut % 2 ? SIM_KEEP_ALL : SIM_KEEP_SUBSET, cut);
+        engine_destroy(engine);
+        nt_forget_all();
+        begin();
+        EXPECT_OK(attach(&tm));
+        EXPECT_OK(NtRecoverTransactionManager(tm));
+        die(false);
+        sys_sim_destroy(sim);
+        if (had_power)
+            return;
+    }
+}

@@ -7,7 +7,7 @@
 
 static struct party party;
 static GUID guid, uow;
-static UNICODE_STRING name;
+static UNICODE_STRING name, path;
 static OBJECT_ATTRIBUTES named;
 static union {
     KTMOBJECT_CURSOR cursor;
@@ -19,6 +19,12 @@ create_volatile_tm(HANDLE *out)
 {
     return NtCreateTransactionManager(out, TRANSACTIONMANAGER_ALL_ACCESS, &named, NULL,
                                       TRANSACTION_MANAGER_VOLATILE, 0);
+}
+
+static NTSTATUS
+create_durable_tm(HANDLE *out)
+{
+    return NtCreateTransactionManager(out, TRANSACTIONMANAGER_ALL_ACCESS, NULL, &path, 0, 0);
 }
 
 static NTSTATUS
@@ -54,8 +60,11 @@ static const struct {
     const char *what;
     NTSTATUS (*make)(HANDLE *out);
 } rows[] = {
-    {"a volatile TM", create_volatile_tm}, {"an RM", create_rm},
-    {"a transaction", create_tx},          {"an enlistment", create_en},
+    {"a volatile TM", create_volatile_tm},
+    {"a durable TM", create_durable_tm},
+    {"an RM", create_rm},
+    {"a transaction", create_tx},
+    {"an enlistment", create_en},
     {"a duplicate", copy_handle},
 };
 
@@ -106,6 +115,7 @@ TEST(without_memory_nothing_is_made)
     uow = guid_number(51);
     name = wide("\\name");
     named = attributes(&name, 0);
+    path = log_name("tm");
     EACH (row, rows)
         sweep(row->what, row->make);
 }

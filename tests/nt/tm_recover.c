@@ -150,6 +150,25 @@ TEST(recovering_an_online_tm_does_nothing) /* TM-RECOVER-07 TM-OPEN-12 */
     EXPECT_QUIET(party.rm[0]);
 }
 
+TEST(a_live_transaction_with_a_recovered_identifier_stops_recovery) /* TM-RECOVER-10 */
+{
+    HANDLE tx, tm;
+
+    crashed_log();
+    EXPECT_OK(NtCreateTransaction(&tx, TRANSACTION_ALL_ACCESS, NULL, &uows[1], NULL, 0, 0, 0, NULL,
+                                  NULL));
+    tm = attach_tm("tm");
+    EXPECT_STATUS(STATUS_TRANSACTIONMANAGER_RECOVERY_NAME_COLLISION,
+                  NtRecoverTransactionManager(tm));
+    /* TM-RECOVER-07: RecoveryFailed, and TM-ROLLFWD-08 */
+    EXPECT_STATUS(STATUS_UNSUCCESSFUL, NtRecoverTransactionManager(tm));
+    EXPECT_STATUS(STATUS_UNSUCCESSFUL, NtRollforwardTransactionManager(tm, NULL));
+    close_handle(tm);
+    close_handle(tx);
+    tm = new_logged_tm("tm");
+    EXPECT_EQ(TRANSACTIONS, count_of(tm, KTMOBJECT_TRANSACTION));
+}
+
 /* ---- rollforward ------------------------------------------------------------------------------
  */
 
