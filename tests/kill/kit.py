@@ -4,6 +4,7 @@ import errno
 import hashlib
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -18,7 +19,8 @@ SHIM = os.path.join(BUILD, "tests", "kill", "libktmkill.so")
 SAMPLE = os.path.join(BUILD, "tests", "kill", "sample")
 SANITIZED = os.environ.get("KTM_SANITIZE", "")
 IS_FULL = os.environ.get("KTM_SWEEP") == "full"
-KILLED = -9
+KILLED = -signal.SIGKILL
+KILLED_BY_SIZE = -signal.SIGXFSZ
 NO_ATTRIBUTES = (errno.EOPNOTSUPP, errno.EPERM)
 
 
