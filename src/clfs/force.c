@@ -84,9 +84,10 @@ batch_write(struct physical *log, struct batch *batch)
             container = block->container;
         }
         parts[count++] = bytes_of(block->bytes, block->size);
-        batch->absent_from =
-            block->lsn; /* a write that fails has not written its last block whole */
         end = block->lsn + block->size;
+        /* A write that fails has not written its last byte. Without a tail that byte may be what is
+         * in the file already: then the block may be whole all the same. */
+        batch->absent_from = block_has_tail(block) ? block->lsn : end;
         batch->bytes += block->size;
     }
     if (count)

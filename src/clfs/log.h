@@ -58,6 +58,15 @@ struct block {
     uint8_t *bytes;
 };
 
+/* The tail is the last byte of a sealed block's padding: never 0, and another one each time the
+ * container is used. So the last byte that is written differs from what stood there, and a block
+ * that was not written to its end is not whole, however many zeros it ends with. */
+static inline bool
+block_has_tail(const struct block *block)
+{
+    return block->size > block->used;
+}
+
 /* Group commit. At most one thread, the leader, writes blocks; those who wait for the batch it is
  * writing sleep on one word, those who must wait for the next batch on the other. */
 struct force {
