@@ -392,6 +392,9 @@ identity_create(struct engine_tm *tm, const struct clfs_info *info)
     area.log_identity = tm->core.log_identity;
     TRY(append_marker(tm, &area.oldest_lsn));
     tm->replay_from = tm->checkpoint_lsn = area.oldest_lsn;
+    /* Twice: the log's metadata has two copies, written in turn, and whichever can still be read
+     * after a misfortune must know who this TM is. */
+    TRY(write_restart(tm, &area, 0));
     return write_restart(tm, &area, 0);
 }
 
