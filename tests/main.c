@@ -2,13 +2,13 @@
 /*
  * Runs the tests that are linked with it: all, or those whose full name contains an argument.
  *
- *     test-clfs [--list] [--no-fork] [--verbose] [FILTER...]
+ *     test-clfs [--list] [--no-fork] [--verbose] [--rewrite] [FILTER...]
  *
  * A full name is the file without 'tests/' and '.c', a slash and the name: clfs/lsn/lsns_increase.
  * Each test is one cmocka test in a forked child that leads a process group of its own. What the
  * child prints is kept and shown only when the test fails (or with --verbose). Whatever happens to
  * the child is a result of that test: a signal, a time-out, an exit in the middle. --no-fork runs
- * everything in one process, for debuggers. The last line is 'N passed, N failed, N skipped'.
+ * everything in one process, for debuggers. --rewrite: tests that compare with a file write it anew. The last line is 'N passed, N failed, N skipped'.
  *
  * Environment: KTM_TEST_FILTER (one more filter), KTM_TEST_SECONDS (limit of one test).
  */
@@ -42,6 +42,7 @@ static bool is_forked; /* one test per process */
 
 static const struct test *running;
 static bool was_skipped;
+static bool is_rewriting;
 
 /* cmocka catches these to jump out of a crash; a crash shall end the child and be seen as such, by
  * sanitizers too. */
@@ -200,6 +201,18 @@ test_soak_seconds(void)
     const char *text = getenv("KTM_SOAK");
 
     return text ? (unsigned)strtoul(text, NULL, 10) : 0;
+}
+
+const char *
+test_name(void)
+{
+    return running->name;
+}
+
+bool
+test_rewrites(void)
+{
+    return is_rewriting;
 }
 
 bool
@@ -402,8 +415,11 @@ main(int argc, char **argv)
             is_forked = false;
         } else if (strcmp(*argv, "--verbose") == 0) {
             is_verbose = true;
+        } else if (strcmp(*argv, "--rewrite") == 0) {
+            is_rewriting = true;
         } else {
-            fprintf(stderr, "usage: test-<room> [--list] [--no-fork] [--verbose] [FILTER...]\n");
+            fprintf(stderr,
+                    "usage: test-<room> [--list] [--no-fork] [--verbose] [--rewrite] [FILTER...]\n");
             return 2;
         }
     }

@@ -103,3 +103,7 @@ const char *test_build(void);
  * every point (KTM_SWEEP=full) rather than a sample. */
 unsigned test_soak_seconds(void);
 bool test_sweep_is_full(void);
+/* The name of the test that runs, for those that share a function; and whether it shall write its
+ * expectations into their file instead of comparing (--rewrite). */
+const char *test_name(void);
+bool test_rewrites(void);

@@ -247,6 +247,26 @@ TEST(a_callback_that_has_not_run_is_overtaken_by_the_abort) /* INV-08 INV-09 */
     EXPECT(transaction_take_delivery(play_tx(p, 't'), &what, &clock) == NULL);
 }
 
+TEST(a_read_only_one_is_not_called_any_more) /* INV-09 ENL-RO-01 */
+{
+    owned(play_destroy) struct play *p = play_create(false);
+    struct ktm_event event = {.type = KTM_TX_COMMIT};
+    struct ktm_effects effects;
+    struct enlistment *en;
+    uint32_t what;
+    int64_t clock;
+
+    play_ok(p, "callbacks R; enlist a full by R; enlist b full by R; enlist c full by R");
+    event.tx = play_tx(p, 't');
+    EXPECT_OK(ktm_step(&p->ktm, &event, &effects));
+    EXPECT(transaction_take_delivery(event.tx, &what, &clock) == play_en(p, 'a'));
+    event = (struct ktm_event){.type = KTM_EN_READ_ONLY, .en = play_en(p, 'b')};
+    EXPECT_OK(ktm_step(&p->ktm, &event, &effects));
+    en = transaction_take_delivery(play_tx(p, 't'), &what, &clock);
+    EXPECT(en == play_en(p, 'c') && what == TRANSACTION_NOTIFY_PREPREPARE);
+    EXPECT(transaction_take_delivery(play_tx(p, 't'), &what, &clock) == NULL);
+}
+
 TEST(which_callback_failures_matter) /* NOTIF-07, -09 OP-34 ROLL-10 PT-13 */
 {
     static const struct {
@@ -257,6 +277,7 @@ TEST(which_callback_failures_matter) /* NOTIF-07, -09 OP-34 ROLL-10 PT-13 */
         {"commit; preprepared a; preprepared b; prepared a; prepared b", "fail a COMMIT",
          "Committed committed"},
         {"rollback", "fail a ROLLBACK", "Aborted aborted signalled"},
+        {"readonly b; commit; reject a", "fail a SPC", "PrePreparing"}, /* it has said so already */
         {"commit; preprepared a; preprepared b; prepared a; prepared b", "fail a PREPARE",
          "Committed committed"},
     };
@@ -264,7 +285,7 @@ TEST(which_callback_failures_matter) /* NOTIF-07, -09 OP-34 ROLL-10 PT-13 */
     EACH (it, cases) {
         owned(play_destroy) struct play *p = play_create(false);
 
-        play_ok(p, "callbacks R; enlist a full by R; enlist b full by R");
+        play_ok(p, "callbacks R; enlist a full+spc by R; enlist b full by R");
         play_ok(p, it->before);
         play_ok(p, it->failing);
         EXPECT_TEXT(it->state, play_state(p, 't'));
@@ -273,6 +294,16 @@ TEST(which_callback_failures_matter) /* NOTIF-07, -09 OP-34 ROLL-10 PT-13 */
         else if (strstr(it->failing, "ROLLBACK"))
             play_ok(p, "rolledback a");
     }
+}
+
+TEST(a_superior_s_callback_cannot_veto_by_failing) /* NOTIF-09 */
+{
+    owned(play_destroy) struct play *p = play_create(false);
+
+    play_ok(p, "callbacks S; enlist s sup+request superior; enlist a full; commit");
+    EXPECT(p->has_queued); /* pending, however the superior is told [TX-COMMIT-11] */
+    EXPECT_TEXT("", play_ok(p, "fail s COMMIT_REQUEST"));
+    EXPECT_TEXT("Active", play_state(p, 't'));
 }
 
 /* With all memory gone from the moment of enlistment on. */

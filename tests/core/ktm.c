@@ -185,6 +185,8 @@ TEST(objects_end_when_nobody_holds_them_and_all_is_over)
         {"enlist a full+spc; commit; close t; close a", true}, /* only the RM knows */
         {"commit; close t", true},
         {"commit", false}, /* a handle is open */
+        {"enlist a cr; enlist b cr; log unclear; commit; close t; close a; close b", false},
+        {"enlist s sup superior; enlist a full; veto s; close S; close t; close a", false},
     };
 
     EACH (it, cases) {
@@ -216,6 +218,29 @@ TEST(a_held_one_stays_until_let_go)
     EXPECT(ktm_find_transaction(&p->ktm, &uow) == NULL); /* … but nobody finds it any more */
     let_go(&play_tx(p, 't')->object);
     EXPECT(play_tx(p, 't') == NULL);
+}
+
+TEST(a_closed_rm_ends_with_its_last_enlistment) /* CLOSE-RM-04 */
+{
+    owned(play_destroy) struct play *p = play_create(false);
+
+    play_ok(p, "enlist a cr; commit; committed a; close t; close A");
+    let_go(&play_rm(p, 'A')->object);
+    EXPECT(play_rm(p, 'A') != NULL); /* its enlistment is held */
+    let_go(&play_en(p, 'a')->object);
+    EXPECT(play_en(p, 'a') == NULL && play_rm(p, 'A') == NULL);
+}
+
+TEST(a_superior_ends_with_its_transaction)
+{
+    owned(play_destroy) struct play *p = play_create(false);
+
+    play_ok(p, "enlist s sup superior; enlist a full; decide s; preprepared a; prepared a; "
+               "committed a");
+    let_go(&play_en(p, 's')->object);
+    EXPECT(play_en(p, 's') == NULL && play_tx(p, 't')->superior == NULL);
+    EXPECT_EQ(1, play_tx(p, 't')->en_count);
+    transaction_check(play_tx(p, 't'));
 }
 
 TEST(shutdown_finds_all_that_is_not_decided) /* CLOSE-TM-01, -02, -05 ROLL-07 */

@@ -88,6 +88,10 @@ fetch_all(struct play *play)
             trace_notification(play, note->key, note->what, note->clock);
             if (note->has_argument) {
                 size_t length = strlen(play->trace);
+                const struct enlistment *en =
+                    resource_manager_find_enlistment(rm, &note->argument.EnlistmentId);
+
+                EXPECT(en && guid_equal(&en->tx->link.guid, &note->argument.UOW));
 
                 snprintf(play->trace + length, sizeof(play->trace) - length, " %c",
                          (char)note->argument.EnlistmentId.Data1);

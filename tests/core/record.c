@@ -157,6 +157,11 @@ TEST(a_record_of_recovery_information) /* ENL-SET-10 LOG-07 */
     EXPECT_EQ(7, play_en(p, 'a')->recovery_info_size);
     EXPECT_BYTES("another", play_en(p, 'a')->recovery_info, 7);
     EXPECT_EQ(1, play_tx(p, 't')->lsn); /* does not move it in the log */
+    for (size_t wrong = 0; wrong <= size + 1; wrong++) {
+        le32_put(out + 4, (uint32_t)wrong);
+        EXPECT_STATUS(wrong == size ? STATUS_SUCCESS : STATUS_LOG_CORRUPTION_DETECTED,
+                      ktm_replay(&p->ktm, bytes_of(out, wrong), 9));
+    }
 }
 
 TEST(what_recovery_rebuilds) /* RECOV-01..06, -11 INV-05 LOG-04 LOG-05 */

@@ -63,6 +63,17 @@ TEST(in_the_order_of_the_log_then_of_enlistment) /* RECOV-22, -23 */
                 play_ok(p, "recover R"));
 }
 
+TEST(in_the_order_of_the_log_also_without_a_restart) /* RECOV-23 */
+{
+    owned(play_destroy) struct play *p = play_create(false);
+
+    play_ok(p, "begin u; begin v; enlist a cr by R; enlist b cr by R in u; enlist c cr by R; "
+               "enlist d cr by R in v; enlist e cr by R in u; commit v; commit u; commit t; "
+               "close R; open R");
+    EXPECT_TEXT("RECOVER d; RECOVER b; RECOVER e; RECOVER a; RECOVER c; LAST_RECOVER",
+                play_ok(p, "recover R"));
+}
+
 TEST(outcomes_after_recovery) /* RECOV-24..28 ENL-RECOVER-01, -02, -11 ENL-CC-06 INV-14 */
 {
 #define SUP_PREPARED                                                                               \

@@ -169,6 +169,7 @@ TEST(closing_the_superior) /* CLOSE-EN-08..10 ROLL-09 PT-34 */
         {READY "; prepare s; preprepared a; prepared a", "OFFLINE", "InDoubt", ""},
         {READY "; decide s; preprepared a; prepared a", "OFFLINE", "Committed committed", ""},
         {READY "; rollback", "FINISHED", "Aborted aborted signalled", ""},
+        {READY "; rollback; rolledback a", "FINISHED", "Forgotten aborted signalled", ""},
         {READY "; veto s", "OFFLINE", "Aborted aborted signalled", ""},
         {READY "; decide s; preprepared a; prepared a; committed a", "FINISHED",
          "Forgotten committed signalled", ""},
@@ -244,6 +245,15 @@ TEST(the_superior_tells_its_outcome_again) /* ENL-CE-04, -08 RECOV-42 */
     EXPECT_TEXT("append FORGET; s COMMIT_COMPLETE", play_ok(p, "committed a"));
 }
 
+TEST(what_was_decided_in_this_session_is_not_decided_again) /* ENL-CE-08 */
+{
+    owned(play_destroy) struct play *p = play_create(false);
+
+    play_ok(p, READY "; prepare s; preprepared a; prepared a; crash; open S; recover S; decide s");
+    EXPECT_TEXT("", play(p, "decide s"));
+    EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE, p->status);
+}
+
 TEST(a_question_asked_stays_asked) /* ENL-RECOVER-09 RM-RECOVER-11 */
 {
     owned(play_destroy) struct play *p = play_create(false);
@@ -252,5 +262,6 @@ TEST(a_question_asked_stays_asked) /* ENL-RECOVER-09 RM-RECOVER-11 */
     EXPECT_TEXT("RECOVER_QUERY s; LAST_RECOVER", play_ok(p, "recover S"));
     EXPECT_TEXT("RECOVER_QUERY s; LAST_RECOVER", play_ok(p, "recover S"));
     EXPECT_TEXT("", play_ok(p, "recover s"));
+    EXPECT_TEXT("RECOVERING", play_enlistment_state(p, 's'));
     EXPECT_TEXT("force COMMIT; a COMMIT", play_ok(p, "decide s"));
 }

@@ -467,6 +467,7 @@ TEST(the_tm_goes_offline_with_its_log) /* PT-28 PT-31 PT-36 LOG-11 LOG-12 TM-STA
         {TWO_PREPARING "; prepared a; log unclear; prepared b", true,
          STATUS_TRANSACTIONMANAGER_NOT_ONLINE},
         {SUP_PREPARED "; log fails; decide s", true, STATUS_TRANSACTIONMANAGER_NOT_ONLINE},
+        {DELEGATED "; close a", false, STATUS_RM_DISCONNECTED}, /* TX-COMMIT-15 */
         {TWO_PREPARING "; prepared a; log toolong; prepared b", false,
          STATUS_TRANSACTION_RECORD_TOO_LONG}, /* TX-COMMIT-24 */
         {TWO_PREPARING "; prepared a; prepared b", false, 0},

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Sees what the engine does to its log: the linker puts these functions around those of clfs.h
+ * (see CMakeLists.txt). */
+#pragma once
+
+#include "tests/engine/world.h"
+
+/* Tells 'world' of records appended and of forces that reached the disk; NULL: nobody. */
+void spy_for(struct world *world);
+
+/* For tests of the tests: mistakes that a sweep must find. */
+enum spy_mistake {
+    SPY_HONEST,
+    SPY_FORCES_NOTHING, /* a flush says yes and does nothing */
+    SPY_LOSES_COMMITS,  /* COMMIT records become FORGET records of nobody */
+    SPY_FORGETS_EARLY,  /* COMMIT records are followed by a FORGET */
+    SPY_LOSES_PREPARES,
+};
+void spy_make(enum spy_mistake mistake);
