@@ -371,7 +371,8 @@ image_begin(struct base_image *image)
     image->mark = image->last = image->base = clfs_lsn_make(0, image->sector_size, 0);
 }
 
-/* Writes the metadata with the new containers at the end of the free ones. */
+/* Writes the metadata with the new containers at the end of the free ones; both copies, for one
+ * that does not know them would be a log without its records. */
 static NTSTATUS
 addition_record(struct physical *log, const struct addition *addition)
 {
@@ -394,7 +395,10 @@ addition_record(struct physical *log, const struct addition *addition)
     image->container_size = addition->size;
     if (before == 0)
         image_begin(image);
-    return metadata_write(log, image);
+    TRY(metadata_write(log, image));
+    return metadata_write(log, image) == STATUS_SUCCESS
+               ? STATUS_SUCCESS
+               : status_raise(STATUS_LOG_METADATA_FLUSH_FAILED);
 }
 
 static void

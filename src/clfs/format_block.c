@@ -65,8 +65,10 @@ header_crc(const uint8_t *block)
 static uint32_t
 block_crc(const uint8_t *block, uint32_t size)
 {
+    static const uint8_t zero[4];
     uint32_t crc = crc32c(0, block, B_BLOCK_CRC);
 
+    crc = crc32c(crc, zero, sizeof(zero)); /* its own place */
     crc = crc32c(crc, block + BLOCK_HEADER_SIZE, size - BLOCK_HEADER_SIZE);
     return crc ? crc : UINT32_MAX;
 }

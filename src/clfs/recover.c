@@ -169,24 +169,34 @@ container_claims(const struct walk *walk, const struct container *container, uin
     return block_header_decode(bytes_of(sector, sizeof(sector)), &place, &header) == STATUS_SUCCESS;
 }
 
-/* *proof: the largest hint behind 'end'. The rest of the last container is read, and of the others
- * those that begin with a block from behind the end: what recovery reads stays in proportion to
- * what was written since the mark [CLFS-HARD-36, CLFS-LIMIT-05]. All containers are asked, not only
- * those free by this metadata, for it might be a copy older than one that was lost. */
+/* *proof: the largest hint behind 'end'. Read are the rest of the last container, the one the log
+ * would have gone on in, and of the others those that begin with a block from behind the end: so
+ * the work stays in proportion to what was written since the mark [CLFS-HARD-36, CLFS-LIMIT-05].
+ *
+ * All containers are asked, also the active ones. One of these can hold such a block only if newer
+ * metadata once freed it: then this copy is older than one that was lost, and the base it names may
+ * point into what has been overwritten. */
 static NTSTATUS
 look_ahead(struct walk *walk, uint64_t *proof)
 {
     struct physical *log = walk->log;
     uint64_t end = walk->at;
+    uint32_t id = clfs_lsn_container(end), claimed;
 
     *proof = 0;
-    TRY(headers_look(walk, container_current(log), clfs_lsn_container(end), clfs_lsn_offset(end),
-                     proof));
+    TRY(headers_look(walk, container_current(log), id, clfs_lsn_offset(end), proof));
     for (unsigned i = 0; i < log->container_count; i++) {
-        uint32_t id;
+        const struct container *container = log->containers[i];
 
-        if (container_claims(walk, log->containers[i], end, &id))
-            TRY(headers_look(walk, log->containers[i], id, log->sector_size, proof));
+        if (container_claims(walk, container, end, &claimed)) {
+            uint64_t start = clfs_lsn_make(claimed, log->sector_size, 0);
+
+            if (i < log->active_count && *proof < start)
+                *proof = start;
+            TRY(headers_look(walk, container, claimed, log->sector_size, proof));
+        } else if (i == log->active_count && id + 1 != CONTAINER_UNUSED) {
+            TRY(headers_look(walk, container, id + 1, log->sector_size, proof));
+        }
     }
     return STATUS_SUCCESS;
 }
