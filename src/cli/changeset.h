@@ -104,4 +104,3 @@ NTSTATUS changeset_path(const struct changeset *set, const char *text, struct co
 bool mode_parse(const char *text, uint32_t *mode);
 /* Answers: OBJECT_PATH_NOT_FOUND. */
 NTSTATUS current_directory(struct complaint *why, char **out) must_use;
-#define out_of_memory(why) complain((why), STATUS_INSUFFICIENT_RESOURCES, "out of memory")

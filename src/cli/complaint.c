@@ -27,6 +27,21 @@ status_text(NTSTATUS status, char text[STATUS_TEXT_SIZE])
     return text;
 }
 
+const char *
+status_words(NTSTATUS status, char text[STATUS_WORDS_SIZE])
+{
+    size_t length;
+
+    snprintf(text, STATUS_WORDS_SIZE, "%s", status_meaning(status));
+    length = strlen(text);
+    if (length > 1 && text[length - 1] == '.')
+        text[length - 1] = '\0';
+    /* The first word of a sentence, unless it is one in capitals. */
+    if (text[0] >= 'A' && text[0] <= 'Z' && !(text[1] >= 'A' && text[1] <= 'Z'))
+        text[0] = (char)(text[0] + 'a' - 'A');
+    return text;
+}
+
 size_t
 utf8_size(const char *at, size_t left)
 {
@@ -77,6 +92,12 @@ quote_all(const char *text, size_t size, char *out)
     for (size_t at = 0; at < size; at += taken)
         used += quote_one(text + at, size - at, out + used, &taken);
     return used;
+}
+
+void
+escape(const char *text, char *into)
+{
+    into[quote_all(text, strlen(text), into)] = '\0';
 }
 
 const char *

@@ -31,6 +31,11 @@ void complaint_write(struct complaint *complaint, const char *format, ...)
 #define STATUS_TEXT_SIZE 16
 const char *status_text(NTSTATUS status, char text[STATUS_TEXT_SIZE]);
 
+/* What it means, as a part of a sentence. */
+#define STATUS_WORDS_SIZE 256
+const char *status_words(NTSTATUS status, char text[STATUS_WORDS_SIZE]);
+#define STATUS_WORDS(status) status_words((status), (char[STATUS_WORDS_SIZE]){""})
+
 /* 'text' between quotes, for messages: control characters and what is not UTF-8 as \xNN, the middle
  * of a long one left out. Nothing that a file or a path contains reaches a terminal unescaped. */
 #define QUOTED_WHOLE 400 /* bytes shown without leaving anything out */
@@ -44,9 +49,14 @@ const char *quote_bytes(const char *text, size_t size, struct quoted *into);
 /* Without quotes when the text is short and has nothing in it that needs them. */
 const char *show(const char *text, struct quoted *into);
 
+/* The whole text in the same way, without quotes; 'into' takes four times its size and a NUL. */
+void escape(const char *text, char *into);
+
 /* The bytes of the UTF-8 character at 'at', 0 when there is none that is well formed. */
 size_t utf8_size(const char *at, size_t left);
 
 /* Puts something before what is written already: "step 3 (put): ". */
 void complaint_prefix(struct complaint *complaint, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+#define out_of_memory(why) complain((why), STATUS_INSUFFICIENT_RESOURCES, "out of memory")

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* Finding and making the directory of the command's state. */
+#include "cli/home.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/changeset.h"
+#include "cli/owned.h"
+
+/* Joined to what is not absolute. */
+static NTSTATUS
+absolute(const char *path, const char *rest, struct complaint *why, char **out)
+{
+    owned(free_text) char *current = NULL;
+
+    if (path[0] != '/')
+        TRY(current_directory(why, &current));
+    if (asprintf(out, "%s%s%s%s", current ? current : "", current && current[1] ? "/" : "", path,
+                 rest) < 0)
+        return out_of_memory(why);
+    return STATUS_SUCCESS;
+}
+
+static const char *
+directory_of_user(void)
+{
+    const char *directory = getenv("HOME");
+    const struct passwd *entry;
+
+    if (directory && directory[0] == '/')
+        return directory;
+    entry = getpwuid(geteuid());
+    return entry && entry->pw_dir && entry->pw_dir[0] == '/' ? entry->pw_dir : NULL;
+}
+
+NTSTATUS
+home_find(const char *option, struct complaint *why, char **out)
+{
+    const char *ours = getenv("KTM_HOME"), *state = getenv("XDG_STATE_HOME"), *directory;
+
+    if (option && !option[0])
+        return complain(why, STATUS_INVALID_PARAMETER, "--home takes the path of a directory");
+    if (option)
+        return absolute(option, "", why, out);
+    if (ours && ours[0])
+        return absolute(ours, "", why, out);
+    if (geteuid() == 0)
+        return absolute("/var/lib/ktm", "", why, out);
+    /* The XDG specification: a relative path is to be ignored. */
+    if (state && state[0] == '/')
+        return absolute(state, "/ktm", why, out);
+    directory = directory_of_user();
+    if (!directory)
+        return complain(why, STATUS_OBJECT_PATH_NOT_FOUND,
+                        "it is not known where to keep the state; set $HOME or give --home DIR");
+    return absolute(directory, "/.local/state/ktm", why, out);
+}
+
+char *
+home_file(const char *home, const char *name)
+{
+    char *path;
+
+    return asprintf(&path, "%s/%s", home, name) < 0 ? NULL : path;
+}
+
+NTSTATUS
+home_check(const char *path, struct complaint *why)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0 && errno != ENOENT && errno != ENOTDIR)
+        return complain(why, STATUS_ACCESS_DENIED, "cannot look at the home %s: %s", QUOTE(path),
+                        strerror(errno));
+    if (stat(path, &info) != 0)
+        return complain(why, STATUS_OBJECT_NAME_NOT_FOUND, "there is no home %s", QUOTE(path));
+    if (!S_ISDIR(info.st_mode))
+        return complain(why, STATUS_NOT_A_DIRECTORY, "the home %s is not a directory", QUOTE(path));
+    if (info.st_uid != geteuid())
+        return complain(why, STATUS_ACCESS_DENIED,
+                        "the home %s belongs to another user; each user has a home of their own, "
+                        "give --home DIR or run this as that user",
+                        QUOTE(path));
+    if (info.st_mode & (S_IWGRP | S_IWOTH))
+        return complain(why, STATUS_ACCESS_DENIED,
+                        "others may write in the home %s, and 'ktm recover' would do what they "
+                        "put there; mend it with: chmod go-w %s",
+                        QUOTE(path), QUOTE(path));
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+cannot_make(const char *path, struct complaint *why)
+{
+    NTSTATUS status = errno == ENOSPC    ? STATUS_DISK_FULL
+                      : errno == EDQUOT  ? STATUS_QUOTA_EXCEEDED
+                      : errno == ENOTDIR ? STATUS_OBJECT_PATH_NOT_FOUND
+                      : errno == EACCES || errno == EPERM || errno == EROFS
+                          ? STATUS_ACCESS_DENIED
+                          : STATUS_IO_DEVICE_ERROR;
+
+    return complain(why, status, "cannot make the directory %s for the state: %s; give --home DIR",
+                    QUOTE(path), strerror(errno));
+}
+
+NTSTATUS
+home_make(const char *path, struct complaint *why)
+{
+    owned(free_text) char *part = strdup(path);
+
+    if (!part)
+        return out_of_memory(why);
+    for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST && access(part, F_OK) != 0)
+            return cannot_make(part, why);
+        *slash = '/';
+    }
+    if (mkdir(path, 0700) != 0 && errno != EEXIST)
+        return cannot_make(path, why);
+    return home_check(path, why);
+}

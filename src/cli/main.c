@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The command 'ktm': finds the verb. */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+int
+main(int count, char **arguments)
+{
+    const struct verb *verb;
+    const char *name = count > 1 ? arguments[1] : "";
+
+    setlocale(LC_CTYPE, ""); /* whether tables may have lines that are not ASCII */
+    /* An output that nobody reads is an error to report, not a reason to die half-way. */
+    signal(SIGPIPE, SIG_IGN);
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+        name = "help";
+    else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+        name = "version";
+    verb = verb_find(name);
+    if (verb)
+        return verb->run(count - 1, arguments + 1);
+    if (!name[0])
+        fputs("ktm: it takes a verb; see 'ktm help'\n", stderr);
+    else
+        print_error("there is no verb %s; see 'ktm help'", QUOTE(name));
+    return EXIT_USAGE;
+}
