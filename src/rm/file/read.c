@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads inside a transaction: they see what its steps have done, and lock nothing. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rm/file/work.h"
@@ -83,6 +85,49 @@ work_open(struct work *work, const char *path, int *fd)
                            : "");
     return explain_status(&work->why, open_seen(work, &place, &seen, fd), "'%s' cannot be opened",
                           path);
+}
+
+#define LINKS_MAX 40
+
+/* Where a symbolic link leads from the directory it is in; allocated. */
+static NTSTATUS
+follow(struct work *work, const char *path, char **out)
+{
+    const char *slash = strrchr(path, '/');
+    char *text;
+    int size;
+
+    TRY(work_readlink(work, path, &text));
+    if (text[0] == '/' || !slash)
+        size = asprintf(out, "%s", text);
+    else
+        size = asprintf(out, "%.*s/%s", (int)(slash - path), path, text);
+    free(text);
+    return size < 0 ? status_raise(STATUS_INSUFFICIENT_RESOURCES) : STATUS_SUCCESS;
+}
+
+NTSTATUS
+work_open_source(struct work *work, const char *path, int *fd)
+{
+    char *at = strdup(path), *next;
+    NTSTATUS status = at ? check_readable(work) : status_raise(STATUS_INSUFFICIENT_RESOURCES);
+
+    for (unsigned links = 0; status == STATUS_SUCCESS; links++) {
+        struct tree_info info;
+
+        status = work_stat(work, at, &info);
+        if (status != STATUS_SUCCESS || info.kind != TREE_SYMLINK || links == LINKS_MAX)
+            break;
+        status = follow(work, at, &next);
+        if (status == STATUS_SUCCESS) {
+            free(at);
+            at = next;
+        }
+    }
+    if (status == STATUS_SUCCESS)
+        status = work_open(work, at, fd);
+    free(at);
+    return status;
 }
 
 NTSTATUS

@@ -343,12 +343,26 @@ store_mount_know(struct store *store, const struct tree_info *info)
 
 /* ---- opening ---- */
 
+/* The home itself may be a symbolic link. */
+static NTSTATUS
+home_open(struct tree *tree, const char *home, int *fd)
+{
+    NTSTATUS status;
+    char *path;
+
+    if (asprintf(&path, "%s/.", home) < 0)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    status = tree_open(tree, TREE_NOWHERE, path, TREE_OPEN_DIRECTORY, fd);
+    free(path);
+    return status;
+}
+
 static NTSTATUS
 directory_open(struct tree *tree, int at, const char *name, int *fd)
 {
     NTSTATUS status = tree_open(tree, at, name, TREE_OPEN_DIRECTORY, fd);
 
-    if (status != STATUS_OBJECT_NAME_NOT_FOUND || at == TREE_NOWHERE)
+    if (status != STATUS_OBJECT_NAME_NOT_FOUND)
         return status;
     TRY(tree_directory_make(tree, at, name, 0700));
     TRY(tree_sync(tree, at));
@@ -449,7 +463,7 @@ store_start(struct store *store, const char *home, const GUID *fresh, struct exp
     owned_fd int home_fd = TREE_NOWHERE;
     bool has_promises;
 
-    TRY(explain_status(why, directory_open(store->tree, TREE_NOWHERE, home, &home_fd),
+    TRY(explain_status(why, home_open(store->tree, home, &home_fd),
                        "the home '%s' cannot be opened", home));
     TRY(explain_status(why, directory_open(store->tree, home_fd, "file", &store->fd),
                        "'%s' cannot be opened", store->path));

@@ -36,7 +36,7 @@ struct store {
     size_t mount_count;
 };
 
-/* Makes the directory when it is missing (not its parents), takes the lock, reads or makes the
+/* Makes HOME/file when it is missing, takes the lock, reads or makes the
  * identity ('fresh' when there is none), counts the incarnation, removes what unprepared
  * transactions left. Answers: SHARING_VIOLATION, RM_METADATA_CORRUPT, OBJECT_PATH_NOT_FOUND,
  * ACCESS_DENIED, DISK_FULL. */

@@ -168,3 +168,21 @@ work_rollback(struct work *work)
         finish(work, WORK_ROLLED_BACK);
     return status;
 }
+
+NTSTATUS
+work_end_unchanged(struct work *work)
+{
+    NTSTATUS status = work_check_unchanged(work);
+
+    if (status != STATUS_SUCCESS) {
+        struct explanation why = work->why;
+
+        status_forgive(work_rollback(work)); /* hidden names at most, and noted */
+        work->why = why;
+        return status;
+    }
+    status_forgive(undo_unprepared(work)); /* the same */
+    explain_nothing(&work->why);
+    finish(work, WORK_COMMITTED);
+    return STATUS_SUCCESS;
+}

@@ -95,6 +95,8 @@ NTSTATUS work_list(struct work *work, const char *path, view_each_name *each,
                    void *context) must_use;
 /* A descriptor of our own for reading what the path stands for. */
 NTSTATUS work_open(struct work *work, const char *path, int *fd) must_use;
+/* The same for a source of content: follows symbolic links. */
+NTSTATUS work_open_source(struct work *work, const char *path, int *fd) must_use;
 
 /* ---- outcome: prepare.c, perform.c ------------------------------------------------------------
  */
@@ -104,6 +106,8 @@ bool work_changes_something(struct work *work);
 /* Checks that nothing the steps relied on has changed meanwhile. Answers: TRANSACTIONAL_CONFLICT.
  */
 NTSTATUS work_check_unchanged(struct work *work) must_use;
+/* The outcome of a work that changes nothing: checks, and is COMMITTED. */
+NTSTATUS work_end_unchanged(struct work *work) must_use;
 NTSTATUS work_prepare(struct work *work, const GUID *enlistment) must_use;
 NTSTATUS work_commit(struct work *work) must_use;
 NTSTATUS work_rollback(struct work *work) must_use;

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file resource manager as a participant: what the kit asks (rm.c) and what applications call
+ * (ktm_file.c). A transaction object is shared by those who began it and by the kit's branch; the
+ * resource manager by its opener and the transactions.
+ */
+#pragma once
+
+#include "ktm_file.h"
+#include "rm/file/work.h"
+#include "wdm.h"
+
+struct ktm_file_rm {
+    _Atomic unsigned references;
+    struct tree *tree;
+    struct store *store;
+    HANDLE tm;
+    bool owns_tm;
+    struct ktm_rm *kit;
+    enum ktm_rm_mode mode;
+    struct sys_mutex mutex; /* of the list below */
+    struct list left;       /* what earlier runs left, also when it is finished: struct left */
+};
+
+struct ktm_file_tx {
+    _Atomic unsigned references;
+    _Atomic unsigned holders; /* applications among them */
+    struct ktm_file_rm *rm;
+    GUID id;
+    HANDLE transaction;
+    bool owns_transaction;
+    struct sys_mutex mutex; /* of the work */
+    struct work *work;
+};
+
+/* A promise of an earlier run. */
+struct left {
+    struct list in_rm;
+    GUID transaction;
+    struct work *work; /* NULL: the promise cannot be read */
+    enum work_state state;
+    struct explanation why;
+};
+
+extern const struct ktm_rm_author file_author;
+
+/* Takes up every promise in the home, with its locks. */
+NTSTATUS file_rm_take_up(struct ktm_file_rm *rm, struct explanation *why) must_use;
+void file_rm_hold(struct ktm_file_rm *rm);
+void file_rm_release(struct ktm_file_rm *rm);
+void file_tx_hold(struct ktm_file_tx *tx);
+void file_tx_release(struct ktm_file_tx *tx);

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT */
+/* One branch: what the TM says to it, and what is answered. */
+#include "rm/kit/kit.h"
+
+#include <limits.h>
+#include <stdlib.h>
+
+#define MILLISECOND   1000000u
+#define DELAY_FIRST   (50u * MILLISECOND)
+#define DELAY_LONGEST (5000u * (uint64_t)MILLISECOND)
+
+/* ---- life ---- */
+
+static NTSTATUS
+branch_create(struct ktm_rm *rm, const GUID *transaction, struct branch **out)
+{
+    struct branch *branch = calloc(1, sizeof(*branch));
+
+    if (!branch)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    branch->rm = rm;
+    branch->by_transaction.guid = *transaction;
+    branch->key.transaction = *transaction;
+    branch->key.manager = rm->identity;
+    branch->key.incarnation = rm->options.incarnation;
+    sys_mutex_init(&branch->mutex);
+    list_init(&branch->in_all);
+    list_init(&branch->in_debts);
+    *out = branch;
+    return STATUS_SUCCESS;
+}
+
+static void
+branch_destroy(struct branch *branch)
+{
+    if (!branch)
+        return;
+    sys_mutex_deinit(&branch->mutex);
+    free(branch);
+}
+
+static enum branch_state
+state_of(struct branch *branch)
+{
+    return (enum branch_state)atomic_load(&branch->state);
+}
+
+static void
+state_set(struct branch *branch, enum branch_state state)
+{
+    atomic_store(&branch->state, state);
+    sys_wake(&branch->state, INT_MAX);
+}
+
+void
+branch_release(struct branch *branch)
+{
+    struct ktm_rm *rm = branch->rm;
+    bool is_last;
+
+    sys_mutex_lock(&rm->mutex);
+    CHECK(branch->references > 0);
+    is_last = --branch->references == 0;
+    sys_mutex_unlock(&rm->mutex);
+    if (is_last)
+        branch_destroy(branch);
+}
+
+/* Gives up the reference of a branch that is not finished. With callbacks the one that has the key
+ * last does so. */
+static void
+branch_unregister(struct branch *branch, HANDLE enlistment)
+{
+    BOOLEAN is_last = TRUE;
+    void *object;
+
+    if (branch->rm->options.mode == KTM_RM_CALLBACKS && enlistment &&
+        ObReferenceObjectByHandle(enlistment, 0, *TmEnlistmentObjectType, UserMode, &object,
+                                  NULL) == STATUS_SUCCESS) {
+        TmDereferenceEnlistmentKey(object, &is_last);
+        ObDereferenceObject(object);
+    }
+    if (is_last)
+        branch_release(branch);
+}
+
+/* Takes the branch out of all tables. */
+static void
+branch_remove(struct branch *branch, bool is_let_go)
+{
+    struct ktm_rm *rm = branch->rm;
+
+    sys_mutex_lock(&rm->mutex);
+    guid_map_remove(&rm->branches, &branch->by_transaction);
+    list_remove(&branch->in_all);
+    list_remove(&branch->in_debts);
+    branch->debt = DEBT_NONE;
+    rm->prepared -= state_of(branch) == BRANCH_PREPARED;
+    rm->let_go += is_let_go;
+    sys_mutex_unlock(&rm->mutex);
+    state_set(branch, BRANCH_FINISHED);
+}
+
+/* Nobody finds the branch any more; what it held is let go. */
+static void
+branch_finish(struct branch *branch, bool is_let_go)
+{
+    struct ktm_rm *rm = branch->rm;
+    HANDLE enlistment = branch->enlistment;
+    void *work = branch->work;
+
+    CHECK(state_of(branch) != BRANCH_FINISHED);
+    branch_remove(branch, is_let_go);
+    branch->enlistment = NULL;
+    branch->work = NULL;
+    if (work && rm->author.forget)
+        rm->author.forget(rm->options.context, work);
+    branch_unregister(branch, enlistment);
+    if (enlistment)
+        NtClose(enlistment);
+}
+
+void
+branch_close(struct branch *branch)
+{
+    struct ktm_rm *rm = branch->rm;
+
+    /* What was not prepared was rolled back by the close of the RM, and nobody told us. */
+    if (state_of(branch) == BRANCH_ACTIVE && branch->work && !branch->has_voted_no)
+        rm->author.rollback(rm->options.context, branch->work, &branch->key);
+    branch_finish(branch, false);
+}
+
+/* ---- answers ---- */
+
+enum answer { ANSWER_PREPARED, ANSWER_READ_ONLY, ANSWER_NO, ANSWER_COMMITTED, ANSWER_ROLLED_BACK };
+
+/* By pointer while the TM calls us, by handle otherwise. A refusal is no error: the transaction has
+ * been aborted meanwhile, and ROLLBACK is on its way. */
+static NTSTATUS
+answer(struct branch *branch, PKENLISTMENT object, enum answer it)
+{
+    switch (it) {
+    case ANSWER_PREPARED:
+        return object ? TmPrepareComplete(object, NULL)
+                      : NtPrepareComplete(branch->enlistment, NULL);
+    case ANSWER_READ_ONLY:
+        return object ? TmReadOnlyEnlistment(object, NULL)
+                      : NtReadOnlyEnlistment(branch->enlistment, NULL);
+    case ANSWER_NO:
+        return object ? TmRollbackEnlistment(object, NULL)
+                      : NtRollbackEnlistment(branch->enlistment, NULL);
+    case ANSWER_COMMITTED:
+        return object ? TmCommitComplete(object, NULL) : NtCommitComplete(branch->enlistment, NULL);
+    default:
+        return object ? TmRollbackComplete(object, NULL)
+                      : NtRollbackComplete(branch->enlistment, NULL);
+    }
+}
+
+/* ---- phases ---- */
+
+static void
+prepare(struct branch *branch, PKENLISTMENT object)
+{
+    struct ktm_rm *rm = branch->rm;
+    enum ktm_rm_answer said = KTM_RM_NO;
+    NTSTATUS status;
+
+    sys_mutex_lock(&branch->mutex);
+    if (state_of(branch) != BRANCH_ACTIVE) { /* rolled back while the notification was under way */
+        sys_mutex_unlock(&branch->mutex);
+        return;
+    }
+    said = rm->author.prepare(rm->options.context, branch->work, &branch->key);
+    branch->has_voted_no = said != KTM_RM_DONE && said != KTM_RM_READ_ONLY;
+    if (said == KTM_RM_DONE) {
+        sys_mutex_lock(&rm->mutex);
+        rm->prepared++;
+        sys_mutex_unlock(&rm->mutex);
+        state_set(branch, BRANCH_PREPARED);
+    }
+    sys_mutex_unlock(&branch->mutex);
+
+    if (said == KTM_RM_DONE) {
+        answer(branch, object, ANSWER_PREPARED);
+    } else if (said == KTM_RM_READ_ONLY) {
+        status = answer(branch, object, ANSWER_READ_ONLY);
+        if (NT_SUCCESS(status))
+            branch_finish(branch, false); /* else ROLLBACK comes, and is answered */
+    } else {
+        answer(branch, object, ANSWER_NO);
+    }
+    if (said == KTM_RM_SHUT_DOWN)
+        kit_shut_down(rm, STATUS_RM_NOT_ACTIVE);
+}
+
+/* Not done: when to try again, or that it is not tried any more. */
+static void
+postpone(struct branch *branch, enum branch_debt debt)
+{
+    struct ktm_rm *rm = branch->rm;
+    uint64_t now = sys_now(), patience = (uint64_t)rm->options.patience_ms * MILLISECOND;
+    bool is_let_go;
+
+    sys_mutex_lock(&rm->mutex);
+    if (branch->debt == DEBT_NONE) {
+        list_append(&rm->debts, &branch->in_debts);
+        branch->debt = debt;
+        branch->since = now;
+        branch->delay = DELAY_FIRST;
+    } else if (branch->delay < DELAY_LONGEST) {
+        branch->delay *= 2;
+    }
+    branch->retry_at = now + branch->delay;
+    is_let_go = rm->options.patience_ms != UINT32_MAX && now - branch->since >= patience;
+    sys_mutex_unlock(&rm->mutex);
+    /* Closing the enlistment without an answer: a durable RM is asked again at its next recovery,
+     * and whoever waits for the transaction is told its outcome now [CLOSE-EN-06]. */
+    if (is_let_go)
+        branch_finish(branch, true);
+}
+
+static void
+complete(struct branch *branch, PKENLISTMENT object, enum branch_debt debt)
+{
+    struct ktm_rm *rm = branch->rm;
+    enum ktm_rm_answer said = KTM_RM_DONE;
+
+    sys_mutex_lock(&branch->mutex);
+    if (state_of(branch) == BRANCH_FINISHED) {
+        sys_mutex_unlock(&branch->mutex);
+        return;
+    }
+    if (debt == DEBT_COMMIT)
+        said = rm->author.commit(rm->options.context, branch->work, &branch->key);
+    else if (!branch->has_voted_no) /* who voted no has undone its work */
+        said = rm->author.rollback(rm->options.context, branch->work, &branch->key);
+    sys_mutex_unlock(&branch->mutex);
+
+    if (said == KTM_RM_SHUT_DOWN) {
+        branch_finish(branch, true);
+        kit_shut_down(rm, STATUS_RM_NOT_ACTIVE);
+    } else if (said != KTM_RM_DONE) {
+        postpone(branch, debt);
+    } else {
+        answer(branch, object, debt == DEBT_COMMIT ? ANSWER_COMMITTED : ANSWER_ROLLED_BACK);
+        branch_finish(branch, false);
+    }
+}
+
+/* The handle to answer with is known when NtCreateEnlistment has returned; the notification may be
+ * faster [NOTIF-12]. */
+static void
+wait_until_enlisted(struct branch *branch)
+{
+    while (state_of(branch) == BRANCH_ENLISTING)
+        sys_wait(&branch->state, BRANCH_ENLISTING, SYS_FOREVER);
+}
+
+void
+branch_notify(struct branch *branch, PKENLISTMENT object, ULONG notification)
+{
+    wait_until_enlisted(branch);
+    switch (notification) {
+    case TRANSACTION_NOTIFY_PREPARE:
+        prepare(branch, object);
+        break;
+    case TRANSACTION_NOTIFY_COMMIT:
+        complete(branch, object, DEBT_COMMIT);
+        break;
+    case TRANSACTION_NOTIFY_ROLLBACK:
+        complete(branch, object, DEBT_ROLLBACK);
+        break;
+    default: /* INDOUBT: the outcome comes later, by itself */
+        break;
+    }
+}
+
+void
+branch_retry(struct branch *branch)
+{
+    complete(branch, NULL, branch->debt);
+}
+
+/* ---- enlisting ---- */
+
+static NTSTATUS
+transaction_of(HANDLE handle, GUID *transaction)
+{
+    TRANSACTION_BASIC_INFORMATION info;
+
+    TRY(NtQueryInformationTransaction(handle, TransactionBasicInformation, &info, sizeof(info),
+                                      NULL));
+    *transaction = info.TransactionId;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+enlistment_guid(HANDLE handle, GUID *enlistment)
+{
+    ENLISTMENT_BASIC_INFORMATION info;
+
+    TRY(NtQueryInformationEnlistment(handle, EnlistmentBasicInformation, &info, sizeof(info),
+                                     NULL));
+    *enlistment = info.EnlistmentId;
+    return STATUS_SUCCESS;
+}
+
+/* The branch of the transaction: the one there is, or a new one that this caller is to enlist. With
+ * a reference for the caller. */
+static NTSTATUS
+branch_find_or_add(struct ktm_rm *rm, const GUID *transaction, struct branch **out, bool *is_new)
+{
+    struct branch *fresh;
+    struct guid_link *link;
+    NTSTATUS status = branch_create(rm, transaction, &fresh);
+
+    TRY(status);
+    sys_mutex_lock(&rm->mutex);
+    link = guid_map_find(&rm->branches, transaction);
+    *is_new = !link;
+    if (link) {
+        *out = container_of(link, struct branch, by_transaction);
+        (*out)->references++;
+    } else {
+        status = guid_map_add(&rm->branches, &fresh->by_transaction);
+        if (status == STATUS_SUCCESS) {
+            list_append(&rm->all, &fresh->in_all);
+            fresh->references = 2; /* its own, and the caller's */
+            *out = fresh;
+            fresh = NULL;
+        }
+    }
+    sys_mutex_unlock(&rm->mutex);
+    branch_destroy(fresh);
+    return status;
+}
+
+static NTSTATUS
+create_enlistment(struct branch *branch, HANDLE transaction)
+{
+    const NOTIFICATION_MASK mask = TRANSACTION_NOTIFY_PREPARE | TRANSACTION_NOTIFY_COMMIT |
+                                   TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_INDOUBT;
+    NTSTATUS status;
+
+    TRY(NtCreateEnlistment(&branch->enlistment, ENLISTMENT_ALL_ACCESS,
+                           atomic_load(&branch->rm->handle), transaction, NULL, 0, mask, branch));
+    status = enlistment_guid(branch->enlistment, &branch->key.enlistment);
+    CHECK(status == STATUS_SUCCESS);
+    return STATUS_SUCCESS;
+}
+
+/* Takes back a branch that was never enlisted. Whoever waits for it is told by its state. */
+static void
+branch_abandon(struct branch *branch)
+{
+    branch_remove(branch, false);
+    branch_release(branch);
+}
+
+static NTSTATUS
+branch_enlist(struct branch *branch, HANDLE transaction, ktm_rm_make *make, void *argument,
+              void **work)
+{
+    struct ktm_rm *rm = branch->rm;
+    NTSTATUS status = make(argument, &branch->key, &branch->work);
+    void *made = branch->work;
+
+    if (status != STATUS_SUCCESS) {
+        branch->work = NULL;
+        branch_abandon(branch);
+        return status;
+    }
+    /* For the caller; from here on the branch may be finished at any time. */
+    if (rm->author.hold)
+        rm->author.hold(rm->options.context, made);
+    status = create_enlistment(branch, transaction);
+    if (status != STATUS_SUCCESS) {
+        branch->work = NULL;
+        branch_abandon(branch);
+        if (rm->author.forget) {
+            rm->author.forget(rm->options.context, made); /* the caller's, and ours */
+            rm->author.forget(rm->options.context, made);
+        }
+        return status;
+    }
+    state_set(branch, BRANCH_ACTIVE);
+    *work = made;
+    return STATUS_SUCCESS;
+}
+
+/* The work of a branch that somebody else has enlisted, or is enlisting. */
+static NTSTATUS
+branch_share(struct branch *branch, void **work)
+{
+    struct ktm_rm *rm = branch->rm;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    wait_until_enlisted(branch);
+    sys_mutex_lock(&branch->mutex);
+    if (state_of(branch) == BRANCH_ACTIVE && branch->work) {
+        if (rm->author.hold)
+            rm->author.hold(rm->options.context, branch->work);
+        *work = branch->work;
+    } else {
+        status = status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
+    }
+    sys_mutex_unlock(&branch->mutex);
+    return status;
+}
+
+NTSTATUS
+ktm_rm_enlist(struct ktm_rm *rm, HANDLE transaction, ktm_rm_make *make, void *argument, void **work)
+{
+    struct branch *branch;
+    GUID uow;
+    bool is_new;
+
+    if (!rm || !make || !work)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(ktm_rm_status(rm));
+    TRY(transaction_of(transaction, &uow));
+    TRY(branch_find_or_add(rm, &uow, &branch, &is_new));
+    NTSTATUS status = is_new ? branch_enlist(branch, transaction, make, argument, work)
+                             : branch_share(branch, work);
+    branch_release(branch);
+    return status;
+}
+
+/* ---- recovering ---- */
+
+static NTSTATUS
+recovered_add(struct ktm_rm *rm, const GUID *transaction)
+{
+    struct recovered *recovered;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    sys_mutex_lock(&rm->mutex);
+    if (!guid_map_find(&rm->recovered, transaction)) {
+        recovered = calloc(1, sizeof(*recovered));
+        if (!recovered) {
+            status = status_raise(STATUS_INSUFFICIENT_RESOURCES);
+        } else {
+            recovered->link.guid = *transaction;
+            status = guid_map_add(&rm->recovered, &recovered->link);
+            if (status != STATUS_SUCCESS)
+                free(recovered);
+        }
+    }
+    sys_mutex_unlock(&rm->mutex);
+    return status;
+}
+
+static NTSTATUS
+recover_new(struct branch *branch, const GUID *enlistment)
+{
+    struct ktm_rm *rm = branch->rm;
+    NTSTATUS status;
+
+    branch->key.enlistment = *enlistment;
+    status = NtOpenEnlistment(&branch->enlistment, ENLISTMENT_ALL_ACCESS, atomic_load(&rm->handle),
+                              &branch->key.enlistment, NULL);
+    if (status != STATUS_SUCCESS) {
+        branch_abandon(branch);
+        return status;
+    }
+    sys_mutex_lock(&rm->mutex);
+    rm->prepared++;
+    sys_mutex_unlock(&rm->mutex);
+    state_set(branch, BRANCH_PREPARED);
+    /* The outcome may come, and the branch be finished, before this returns. */
+    status = NtRecoverEnlistment(branch->enlistment, branch);
+    return NT_SUCCESS(status) ? STATUS_SUCCESS : status;
+}
+
+NTSTATUS
+branch_recover(struct ktm_rm *rm, const GUID *enlistment, const GUID *transaction)
+{
+    struct branch *branch;
+    NTSTATUS status = STATUS_SUCCESS;
+    bool is_new;
+
+    TRY(recovered_add(rm, transaction));
+    TRY(branch_find_or_add(rm, transaction, &branch, &is_new));
+    if (is_new) /* else it was asked for before, and the outcome is on its way */
+        status = recover_new(branch, enlistment);
+    branch_release(branch);
+    return status;
+}

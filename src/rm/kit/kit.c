@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening, registering, closing. */
+#include "rm/kit/kit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "sys/sys.h"
+
+/* ---- transaction managers ---- */
+
+/* Makes the directory and those above it that are missing. */
+static NTSTATUS
+directories_make(const char *path)
+{
+    char *copy = strdup(path);
+    NTSTATUS status = copy ? STATUS_SUCCESS : status_raise(STATUS_INSUFFICIENT_RESOURCES);
+
+    for (char *at = copy; status == STATUS_SUCCESS && at && *at;) {
+        char *end = at + 1 + strcspn(at + 1, "/"), was = *end;
+
+        *end = '\0';
+        status = sys_directory_make(sys_linux(), copy);
+        if (status == STATUS_OBJECT_NAME_COLLISION || (was && status == STATUS_ACCESS_DENIED))
+            status = STATUS_SUCCESS; /* there already, or above what is ours */
+        *end = was;
+        at = end;
+    }
+    free(copy);
+    return status;
+}
+
+static NTSTATUS
+tm_open_log(UNICODE_STRING *name, HANDLE *tm)
+{
+    NTSTATUS status =
+        NtCreateTransactionManager(tm, TRANSACTIONMANAGER_ALL_ACCESS, NULL, name, 0, 0);
+
+    /* Open in this process already [TM-CREATE-11]. */
+    if (status == STATUS_OBJECT_NAME_COLLISION)
+        status = NtOpenTransactionManager(tm, TRANSACTIONMANAGER_ALL_ACCESS, NULL, name, NULL, 0);
+    TRY(status);
+    status = NtRecoverTransactionManager(*tm);
+    if (status != STATUS_SUCCESS)
+        NtClose(*tm);
+    return status;
+}
+
+NTSTATUS
+ktm_tm_open(const char *home, HANDLE *tm)
+{
+    UNICODE_STRING name;
+    uint16_t *units;
+    size_t count;
+    char *path;
+    NTSTATUS status;
+
+    if (!home || !tm || home[0] == '\0')
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(directories_make(home));
+    if (asprintf(&path, "%s/tm", home) < 0)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    status = text_to_utf16(path, &units, &count);
+    free(path);
+    TRY(status);
+    if (count > 32766) {
+        free(units);
+        return status_raise(STATUS_NAME_TOO_LONG);
+    }
+    name = (UNICODE_STRING){.Length = (USHORT)(count * 2),
+                            .MaximumLength = (USHORT)(count * 2),
+                            .Buffer = (void *)units};
+    status = tm_open_log(&name, tm);
+    free(units);
+    return status;
+}
+
+/* ---- resource managers ---- */
+
+static NTSTATUS
+rm_register(struct ktm_rm *rm, HANDLE tm, const char *description)
+{
+    UNICODE_STRING text = {0};
+    uint16_t *units = NULL;
+    size_t count = 0;
+    HANDLE handle;
+    NTSTATUS status;
+
+    if (description)
+        TRY(text_to_utf16(description, &units, &count));
+    if (count > MAX_RESOURCEMANAGER_DESCRIPTION_LENGTH)
+        count = MAX_RESOURCEMANAGER_DESCRIPTION_LENGTH;
+    text.Length = text.MaximumLength = (USHORT)(count * 2);
+    text.Buffer = (void *)units;
+    status = NtCreateResourceManager(&handle, RESOURCEMANAGER_ALL_ACCESS, tm, &rm->identity, NULL,
+                                     rm->options.is_volatile ? RESOURCE_MANAGER_VOLATILE : 0,
+                                     units ? &text : NULL);
+    free(units);
+    if (status == STATUS_SUCCESS)
+        atomic_store(&rm->handle, handle);
+    return status;
+}
+
+static NTSTATUS
+on_callback(PKENLISTMENT enlistment, PVOID rm_context, PVOID transaction_context,
+            ULONG notification, PLARGE_INTEGER clock, ULONG argument_size, PVOID argument)
+{
+    const TRANSACTION_NOTIFICATION header = {.TransactionKey = transaction_context,
+                                             .TransactionNotification = notification,
+                                             .ArgumentLength = argument_size};
+    BOOLEAN is_last = FALSE;
+    struct branch *branch;
+    PVOID key;
+
+    (void)clock;
+    if (!transaction_context) {
+        kit_handle(rm_context, NULL, &header, argument);
+        return STATUS_SUCCESS;
+    }
+    /* Another thread may be finishing the branch: the reference says whether it is still there. */
+    if (TmReferenceEnlistmentKey(enlistment, &key) != STATUS_SUCCESS)
+        return STATUS_SUCCESS;
+    branch = key;
+    kit_handle(rm_context, enlistment, &header, argument);
+    TmDereferenceEnlistmentKey(enlistment, &is_last);
+    if (is_last)
+        branch_release(branch);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+callbacks_enable(struct ktm_rm *rm)
+{
+    void *object;
+
+    TRY(ObReferenceObjectByHandle(atomic_load(&rm->handle), RESOURCEMANAGER_GET_NOTIFICATION,
+                                  *TmResourceManagerObjectType, UserMode, &object, NULL));
+    rm->object = object;
+    return TmEnableCallbacks(rm->object, on_callback, rm);
+}
+
+static NTSTATUS
+rm_start(struct ktm_rm *rm, HANDLE tm, const char *description)
+{
+    NTSTATUS status;
+
+    TRY(rm_register(rm, tm, description));
+    if (rm->options.mode == KTM_RM_CALLBACKS)
+        TRY(callbacks_enable(rm));
+    status = NtRecoverResourceManager(atomic_load(&rm->handle));
+    if (!NT_SUCCESS(status))
+        return status;
+    /* All that recovery has to say is in the queue by now, or comes while it is worked off. */
+    TRY(kit_serve(rm, 0));
+    if (rm->options.mode != KTM_RM_THREAD)
+        return STATUS_SUCCESS;
+    return sys_thread_start("ktm-rm", kit_thread, rm, &rm->thread);
+}
+
+NTSTATUS
+ktm_rm_open(HANDLE tm, const struct ktm_rm_options *options, struct ktm_rm **out)
+{
+    struct ktm_rm *rm;
+    NTSTATUS status;
+
+    if (!options || !out || !options->identity || !options->author || !options->author->prepare ||
+        !options->author->commit || !options->author->rollback || options->mode > KTM_RM_CALLBACKS)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    rm = calloc(1, sizeof(*rm));
+    if (!rm)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    sys_mutex_init(&rm->mutex);
+    guid_map_init(&rm->branches);
+    guid_map_init(&rm->recovered);
+    list_init(&rm->all);
+    list_init(&rm->debts);
+    rm->identity = *options->identity;
+    rm->options = *options;
+    rm->author = *options->author;
+    rm->options.identity = &rm->identity;
+    rm->options.author = &rm->author;
+    status = rm_start(rm, tm, options->description);
+    if (status != STATUS_SUCCESS) {
+        ktm_rm_close(rm);
+        return status;
+    }
+    *out = rm;
+    return STATUS_SUCCESS;
+}
+
+static void
+recovered_forget(struct ktm_rm *rm)
+{
+    for (size_t i = 0; i < rm->recovered.bucket_count; i++)
+        while (rm->recovered.buckets[i]) {
+            struct guid_link *link = rm->recovered.buckets[i];
+
+            guid_map_remove(&rm->recovered, link);
+            free(container_of(link, struct recovered, link));
+        }
+    guid_map_deinit(&rm->recovered);
+}
+
+void
+ktm_rm_close(struct ktm_rm *rm)
+{
+    HANDLE handle;
+
+    if (!rm)
+        return;
+    handle = atomic_exchange(&rm->handle, NULL);
+    if (handle)
+        NtClose(handle); /* the thread ends */
+    sys_thread_join(rm->thread);
+    if (rm->object)
+        ObDereferenceObject(rm->object);
+    while (!list_is_empty(&rm->all))
+        branch_close(list_first(&rm->all, struct branch, in_all));
+    recovered_forget(rm);
+    guid_map_deinit(&rm->branches);
+    sys_mutex_deinit(&rm->mutex);
+    free(rm);
+}
+
+NTSTATUS
+ktm_rm_run(struct ktm_rm *rm, uint32_t timeout_ms)
+{
+    if (!rm || rm->options.mode == KTM_RM_THREAD)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    return kit_serve(rm, timeout_ms == UINT32_MAX ? SYS_FOREVER
+                                                  : sys_now() + (uint64_t)timeout_ms * 1000000u);
+}
+
+HANDLE
+ktm_rm_handle(struct ktm_rm *rm)
+{
+    return atomic_load(&rm->handle);
+}
+
+NTSTATUS
+ktm_rm_status(struct ktm_rm *rm)
+{
+    uint32_t down = atomic_load(&rm->down);
+
+    return down ? status_raise((NTSTATUS)down) : STATUS_SUCCESS;
+}
+
+size_t
+ktm_rm_unfinished(struct ktm_rm *rm)
+{
+    size_t count;
+
+    sys_mutex_lock(&rm->mutex);
+    count = rm->prepared + rm->let_go;
+    sys_mutex_unlock(&rm->mutex);
+    return count;
+}

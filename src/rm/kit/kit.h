@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside the RM kit: the registered resource manager (kit.c, serve.c) and its branches (branch.c).
+ *
+ * A branch is the RM's part in one transaction. It is found by transaction, so that the RM enlists
+ * once, and by enlistment key, which is the branch itself.
+ *
+ *     ENLISTING ─▶ ACTIVE ─prepare─▶ PREPARED ─▶ commit or rollback owed ─▶ FINISHED
+ *                     └──rollback──────────────────────────────────────────────▲
+ *
+ * Locks: 'mutex' of the RM for its tables, never held across a call of the author (but for 'hold',
+ * which only counts) or of the TM; 'mutex' of a branch while the author works on it, never held
+ * across a call of the TM, because that may call back on the same thread [NOTIF-06]. Order: branch,
+ * then RM.
+ *
+ * References to a branch: one while it is not finished, one for each function that has found it.
+ * With callbacks another thread may be about to bring a notification for it; there the first
+ * reference stands for the key's count in the TM, which says who is the last [TMR-18..21].
+ */
+#pragma once
+
+#include "base/guid.h"
+#include "base/list.h"
+#include "ktm_rm.h"
+#include "sys/thread.h"
+#include "wdm.h"
+
+struct ktm_rm {
+    struct sys_mutex mutex;
+    _Atomic(HANDLE) handle;   /* NULL: closed */
+    PKRESOURCEMANAGER object; /* KTM_RM_CALLBACKS */
+    GUID identity;
+    struct ktm_rm_options options;
+    struct ktm_rm_author author;
+    struct guid_map branches;  /* by transaction, those that are not finished */
+    struct guid_map recovered; /* by transaction: what the TM asked us to recover in this run */
+    struct list all;           /* the branches that are not finished */
+    struct list debts;         /* those that something is to be tried again for */
+    size_t let_go;             /* prepared, and left to the next recovery */
+    size_t prepared;           /* prepared, and not finished */
+    _Atomic uint32_t down;     /* NTSTATUS; 0: it is up */
+    struct sys_thread *thread;
+};
+
+enum branch_state { BRANCH_ENLISTING, BRANCH_ACTIVE, BRANCH_PREPARED, BRANCH_FINISHED };
+enum branch_debt { DEBT_NONE, DEBT_COMMIT, DEBT_ROLLBACK };
+
+struct branch {
+    struct guid_link by_transaction;
+    struct list in_all, in_debts;
+    unsigned references; /* under the mutex of the RM */
+    struct ktm_rm *rm;
+    struct sys_mutex mutex;
+    struct ktm_rm_key key;
+    HANDLE enlistment;
+    void *work;             /* NULL: recovered */
+    _Atomic uint32_t state; /* enum branch_state; a word to wait on while ENLISTING */
+    enum branch_debt debt;  /* what is to be tried again; then it is in the list of debts */
+    bool has_voted_no;
+    uint64_t since, retry_at; /* when it was first asked for, and is to be tried again */
+    uint64_t delay;
+};
+
+/* What the TM recovers by name. */
+struct recovered {
+    struct guid_link link;
+};
+
+/* 'object' may be NULL: then the enlistment's handle is used to answer. */
+void branch_notify(struct branch *branch, PKENLISTMENT object, ULONG notification);
+/* Tries again what is owed. */
+void branch_retry(struct branch *branch);
+/* A branch that the TM asks to recover. */
+NTSTATUS branch_recover(struct ktm_rm *rm, const GUID *enlistment,
+                        const GUID *transaction) must_use;
+/* One reference less. */
+void branch_release(struct branch *branch);
+/* When the RM is closed: the TM says no more to it. */
+void branch_close(struct branch *branch);
+
+/* A notification of the RM itself, or of a branch. */
+void kit_handle(struct ktm_rm *rm, PKENLISTMENT object, const TRANSACTION_NOTIFICATION *header,
+                const void *argument);
+/* The RM cannot go on. */
+void kit_shut_down(struct ktm_rm *rm, NTSTATUS why);
+/* Everything that is in the queue and due, and then for so long. */
+NTSTATUS kit_serve(struct ktm_rm *rm, uint64_t deadline) must_use;
+void kit_thread(void *rm);
+/* After the last RECOVER: rolls back what nobody knows. */
+void kit_sweep(struct ktm_rm *rm);

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/* Serving: notifications from the queue or by callback, what is tried again, and what a restart has
+ * to settle. */
+#include "rm/kit/kit.h"
+
+#include <stdlib.h>
+
+#define TICK 100u /* nanoseconds in the unit of Nt time-outs */
+
+void
+kit_shut_down(struct ktm_rm *rm, NTSTATUS why)
+{
+    uint32_t up = 0;
+    HANDLE handle;
+
+    atomic_compare_exchange_strong(&rm->down, &up, (uint32_t)why);
+    /* The TM settles what is open, and nobody waits for our answers [CLOSE-RM-01, CLOSE-RM-05]. */
+    handle = atomic_exchange(&rm->handle, NULL);
+    if (handle)
+        NtClose(handle);
+}
+
+/* ---- what nobody knows ---- */
+
+struct keys {
+    struct ktm_rm *rm;
+    struct ktm_rm_key *at;
+    size_t count;
+    bool is_out_of_memory;
+};
+
+/* What this run prepares is under way and none of our business here; what the TM asked to recover
+ * has an outcome, or will have. */
+static bool
+is_nobodys(struct ktm_rm *rm, const struct ktm_rm_key *key)
+{
+    bool is_known;
+
+    if (!guid_equal(&key->manager, &rm->identity) || key->incarnation >= rm->options.incarnation)
+        return false;
+    sys_mutex_lock(&rm->mutex);
+    is_known = guid_map_find(&rm->recovered, &key->transaction) != NULL;
+    sys_mutex_unlock(&rm->mutex);
+    return !is_known;
+}
+
+static void
+keys_add(void *context, const struct ktm_rm_key *key)
+{
+    struct keys *keys = context;
+    struct ktm_rm_key *more;
+
+    if (!is_nobodys(keys->rm, key))
+        return;
+    more = realloc(keys->at, (keys->count + 1) * sizeof(*more));
+    if (!more) {
+        keys->is_out_of_memory = true;
+        return;
+    }
+    keys->at = more;
+    more[keys->count++] = *key;
+}
+
+void
+kit_sweep(struct ktm_rm *rm)
+{
+    struct keys keys = {.rm = rm};
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (rm->author.list_in_doubt)
+        status = rm->author.list_in_doubt(rm->options.context, keys_add, &keys);
+    for (size_t i = 0; i < keys.count; i++)
+        /* Presumed abort [RECOV-32]. What cannot be rolled back now stays listed, for the next
+         * start. */
+        if (rm->author.rollback(rm->options.context, NULL, &keys.at[i]) != KTM_RM_DONE) {
+            sys_mutex_lock(&rm->mutex);
+            rm->let_go++;
+            sys_mutex_unlock(&rm->mutex);
+        }
+    free(keys.at);
+    if (status != STATUS_SUCCESS || keys.is_out_of_memory)
+        kit_shut_down(rm, status != STATUS_SUCCESS ? status : STATUS_INSUFFICIENT_RESOURCES);
+}
+
+/* ---- notifications ---- */
+
+void
+kit_handle(struct ktm_rm *rm, PKENLISTMENT object, const TRANSACTION_NOTIFICATION *header,
+           const void *argument)
+{
+    const TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT *recovery = argument;
+    NTSTATUS status;
+
+    switch (header->TransactionNotification) {
+    case TRANSACTION_NOTIFY_RECOVER:
+        if (!recovery || header->ArgumentLength < sizeof(*recovery))
+            return;
+        status = branch_recover(rm, &recovery->EnlistmentId, &recovery->UOW);
+        /* Without it we would take its work for nobody's and roll it back. */
+        if (status != STATUS_SUCCESS)
+            kit_shut_down(rm, status);
+        break;
+    case TRANSACTION_NOTIFY_LAST_RECOVER:
+        if (atomic_load(&rm->down) == 0)
+            kit_sweep(rm);
+        break;
+    default:
+        if (header->TransactionKey)
+            branch_notify(header->TransactionKey, object, header->TransactionNotification);
+        break;
+    }
+}
+
+/* The queue holds records of at most a header and a recovery argument. */
+union record {
+    TRANSACTION_NOTIFICATION header;
+    uint8_t bytes[sizeof(TRANSACTION_NOTIFICATION) +
+                  sizeof(TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT)];
+};
+
+/* One notification, waiting until 'until'. Answers: TIMEOUT. */
+static NTSTATUS
+fetch(struct ktm_rm *rm, uint64_t until)
+{
+    union record record;
+    uint64_t now = sys_now();
+    LARGE_INTEGER timeout = {.QuadPart = 0};
+    NTSTATUS status;
+
+    if (until != SYS_FOREVER && until > now)
+        timeout.QuadPart = -(int64_t)((until - now + TICK - 1) / TICK);
+    status =
+        NtGetNotificationResourceManager(atomic_load(&rm->handle), &record.header, sizeof(record),
+                                         until == SYS_FOREVER ? NULL : &timeout, NULL, 0, 0);
+    if (status == STATUS_SUCCESS)
+        kit_handle(rm, NULL, &record.header,
+                   record.header.ArgumentLength ? record.bytes + sizeof(record.header) : NULL);
+    return status;
+}
+
+/* The branch that is due first, with a reference; NULL: none owes anything. */
+static struct branch *
+due_first(struct ktm_rm *rm, uint64_t *when)
+{
+    struct branch *branch, *first = NULL;
+
+    sys_mutex_lock(&rm->mutex);
+    LIST_EACH (branch, &rm->debts, in_debts)
+        if (!first || branch->retry_at < first->retry_at)
+            first = branch;
+    if (first)
+        first->references++;
+    *when = first ? first->retry_at : SYS_FOREVER;
+    sys_mutex_unlock(&rm->mutex);
+    return first;
+}
+
+/* Tries again what is due; *when: when the next is. */
+static void
+retry_due(struct ktm_rm *rm, uint64_t *when)
+{
+    for (;;) {
+        struct branch *branch = due_first(rm, when);
+        bool is_due = branch && *when <= sys_now();
+
+        if (is_due)
+            branch_retry(branch);
+        if (branch)
+            branch_release(branch);
+        if (!is_due)
+            return;
+    }
+}
+
+NTSTATUS
+kit_serve(struct ktm_rm *rm, uint64_t deadline)
+{
+    for (;;) {
+        NTSTATUS status;
+        uint64_t due;
+
+        retry_due(rm, &due);
+        TRY(ktm_rm_status(rm));
+        status = fetch(rm, due < deadline ? due : deadline);
+        if (status == STATUS_TIMEOUT && deadline != SYS_FOREVER && sys_now() >= deadline)
+            return STATUS_SUCCESS;
+        if (status != STATUS_SUCCESS && status != STATUS_TIMEOUT) {
+            kit_shut_down(rm, status);
+            return status;
+        }
+    }
+}
+
+void
+kit_thread(void *context)
+{
+    /* Ends when the RM is closed under it [NOTIF-GET-15], or cannot go on. */
+    NTSTATUS status = kit_serve(context, SYS_FOREVER);
+
+    (void)status;
+}
