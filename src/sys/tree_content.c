@@ -293,8 +293,8 @@ attribute_copy(int from, int to, const char *name)
     if (status == STATUS_SUCCESS && size < 0)
         status = status_raise(tree_status_of_errno(errno));
     /* What is there already, as a label given by policy, need not be allowed to be set. */
-    if (status == STATUS_SUCCESS && (fgetxattr(to, name, present, (size_t)size + 1) != size ||
-                                     memcmp(value, present, (size_t)size) != 0))
+    else if (status == STATUS_SUCCESS && (fgetxattr(to, name, present, (size_t)size + 1) != size ||
+                                          memcmp(value, present, (size_t)size) != 0))
         status = status_of_result(fsetxattr(to, name, value, (size_t)size, 0));
     free(value);
     free(present);
