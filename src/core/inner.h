@@ -4,6 +4,9 @@
 
 #include "core/ktm.h"
 
+/* ktm.c */
+void ktm_tick(struct ktm *ktm); /* a commit begins [CLOCK-02] */
+
 /* effects.c */
 void effects_append(struct ktm_effects *effects, struct transaction *tx, enum record_type record);
 void effects_force(struct ktm_effects *effects, struct transaction *tx, enum record_type record);

@@ -37,6 +37,13 @@ ktm_raise_clock(struct ktm *ktm, const int64_t *clock)
         ktm->clock = *clock;
 }
 
+void
+ktm_tick(struct ktm *ktm)
+{
+    if (ktm->clock < INT64_MAX) /* anybody may raise it as far as that; it never falls [CLOCK-10] */
+        ktm->clock++;
+}
+
 /* ---- transactions ---- */
 
 struct transaction *

@@ -113,7 +113,7 @@ transaction_begin(struct transaction *tx, enum commit_driver driver, const int64
     CHECK(tx->state == TX_ACTIVE);
     tx->driver = (uint8_t)driver;
     atomic_store(&tx->is_active, false);
-    tx->ktm->clock++;                        /* once per transaction [CLOCK-02] */
+    ktm_tick(tx->ktm);                       /* once per transaction [CLOCK-02] */
     ktm_raise_clock(tx->ktm, clock);         /* after the increment [CLOCK-04] */
     transaction_resume_phase_0(tx, effects); /* [PT-03, PT-08, PT-09] */
 }
@@ -342,11 +342,11 @@ client_commit_begin(struct transaction *tx, struct ktm_effects *effects)
 
     if (tx->participants == 0) { /* [PT-01, TX-COMMIT-02] */
         if (!tx->ktm->is_nursery)
-            tx->ktm->clock++;
+            ktm_tick(tx->ktm);
         decide_commit(tx, effects);
     } else if (delegate) { /* [PT-02, TX-COMMIT-03] */
         tx->driver = DRIVER_CLIENT;
-        tx->ktm->clock++;
+        ktm_tick(tx->ktm);
         tx->state = TX_DELEGATED;
         atomic_store(&tx->is_active, false);
         enlistment_become(delegate, EN_DELEGATED); /* [PE-08] */
