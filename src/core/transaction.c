@@ -161,12 +161,25 @@ transaction_request_commit(struct transaction *tx, struct ktm_effects *effects)
         decide_commit(tx, effects); /* [PT-26, VOL-04, LOG-04] */
 }
 
+/* All below are done, and the superior hears of it: now, or when it comes back [RECOV-43]. One that
+ * does not ask, or is volatile and has gone, is finished without [PE-13, PE-19]. */
+static void
+superior_told(struct enlistment *superior, uint32_t what, struct ktm_effects *effects)
+{
+    bool comes_back = enlistment_asks(superior, what) && !superior->rm->is_volatile;
+
+    if (!superior->is_attached && comes_back)
+        return;
+    if (superior->state != EN_FINISHED)
+        enlistment_become(superior, EN_FINISHED);
+    if (superior->is_attached)
+        effects_notify(effects, superior, what);
+}
+
 /* All is told that could be told now: what is left? [PT-40..42] */
 static void
 commit_told(struct transaction *tx, struct ktm_effects *effects)
 {
-    struct enlistment *superior = tx->superior;
-
     if (tx->owed)
         return;
     if (tx->participants == 0) {
@@ -175,11 +188,8 @@ commit_told(struct transaction *tx, struct ktm_effects *effects)
             effects_append(effects, tx, RECORD_FORGET); /* lazy [LOG-06] */
     }
     effects_signal(effects, tx, SIGNAL_SET | SIGNAL_FINISHED); /* [SIG-01, PT-42] */
-    if (tx->participants == 0 && superior && superior->is_attached &&
-        superior->state != EN_FINISHED) {
-        enlistment_become(superior, EN_FINISHED);                              /* [PE-19] */
-        effects_notify(effects, superior, TRANSACTION_NOTIFY_COMMIT_COMPLETE); /* [PT-41] */
-    }
+    if (tx->participants == 0 && tx->superior)
+        superior_told(tx->superior, TRANSACTION_NOTIFY_COMMIT_COMPLETE, effects); /* [PT-41] */
 }
 
 /* THE COMMIT POINT. The record is durable, or nobody has to remember. */
@@ -193,11 +203,12 @@ decide_commit(struct transaction *tx, struct ktm_effects *effects)
     tx->state = TX_COMMITTED;
     tx->ktm->committed++;
     LIST_EACH (en, &tx->enlistments, in_tx) {
-        if (en->is_superior || en->state == EN_FINISHED || en->state == EN_OFFLINE ||
-            en->state == EN_RECOVERING)
-            continue; /* those that are lost hear of it when they recover [PT-38] */
+        if (en->is_superior || en->state == EN_FINISHED)
+            continue;
         if (!enlistment_asks(en, TRANSACTION_NOTIFY_COMMIT))
-            enlistment_become(en, EN_FINISHED); /* [MASK-14] */
+            enlistment_become(en, EN_FINISHED); /* also one that is lost [MASK-14] */
+        else if (en->state == EN_OFFLINE || en->state == EN_RECOVERING)
+            continue; /* hears of it when it recovers [PT-38] */
         else if (!en->is_attached)
             enlistment_become(en,
                               en->rm->is_volatile ? EN_FINISHED : EN_OFFLINE); /* [CLOSE-EN-06] */
@@ -214,18 +225,13 @@ decide_commit(struct transaction *tx, struct ktm_effects *effects)
 static void
 abort_told(struct transaction *tx, struct ktm_effects *effects)
 {
-    struct enlistment *superior = tx->superior;
-
     if (tx->owed)
         return;
     if (tx->participants == 0)
         tx->state = TX_FORGOTTEN;                 /* [PT-46] */
     effects_signal(effects, tx, SIGNAL_FINISHED); /* [SIG-06] */
-    if (tx->participants == 0 && superior && superior->is_attached) {
-        if (superior->state != EN_FINISHED)
-            enlistment_become(superior, EN_FINISHED);
-        effects_notify(effects, superior, TRANSACTION_NOTIFY_ROLLBACK_COMPLETE); /* [ROLL-15] */
-    }
+    if (tx->participants == 0 && tx->superior)
+        superior_told(tx->superior, TRANSACTION_NOTIFY_ROLLBACK_COMPLETE, effects); /* [ROLL-15] */
 }
 
 /* Tells one enlistment of the abort, if it still takes part [ROLL-14, INV-09]. */
