@@ -92,7 +92,7 @@ block_seal(struct physical *log)
         return;
     block->size = (uint32_t)round_up(block->used, log->sector_size);
     memset(block->bytes + block->used, 0, block->size - block->used); /* [CLFS-HARD-08] */
-    if (block_has_tail(block)) /* see clfs_is_absent */
+    if (block_has_tail(block))                                        /* see clfs_is_absent */
         block->bytes[block->size - 1] = (uint8_t)(1 + clfs_lsn_container(block->lsn) % 255);
     log->next = block->lsn + block->size;
     log->pending += block->size;

@@ -395,10 +395,7 @@ addition_record(struct physical *log, const struct addition *addition)
     image->container_size = addition->size;
     if (before == 0)
         image_begin(image);
-    TRY(metadata_write(log, image));
-    return metadata_write(log, image) == STATUS_SUCCESS
-               ? STATUS_SUCCESS
-               : status_raise(STATUS_LOG_METADATA_FLUSH_FAILED);
+    return metadata_write_both(log, image);
 }
 
 static void

@@ -211,6 +211,8 @@ NTSTATUS metadata_image(struct physical *log, const struct base_change *change, 
  * 'metadata'. On failure the log is failed. Answers: LOG_METADATA_FLUSH_FAILED,
  * LOG_STATE_INVALID (no generation is left). */
 NTSTATUS metadata_write(struct physical *log, struct base_image *image) must_use;
+/* The same into both copies, one after the other. */
+NTSTATUS metadata_write_both(struct physical *log, struct base_image *image) must_use;
 /* Makes base and restart LSN durable together, then moves them and frees containers. Under
  * 'metadata', which the caller holds since it computed the change. */
 NTSTATUS metadata_move(struct physical *log, uint64_t base, uint64_t restart) must_use;

@@ -106,30 +106,45 @@ metadata_fail(struct physical *log)
     return status_raise(STATUS_LOG_METADATA_FLUSH_FAILED); /* [CLFS-DUR-15] */
 }
 
-NTSTATUS
-metadata_write(struct physical *log, struct base_image *image)
+/* Writes the image over the older copy, 'times' times: after two both copies say the same. */
+static NTSTATUS
+image_write(struct physical *log, struct base_image *image, unsigned times)
 {
     size_t size = base_image_size(image);
-    NTSTATUS failure, status;
+    NTSTATUS failure, status = STATUS_SUCCESS;
     uint8_t *copy;
 
     sys_mutex_lock(&log->mutex);
     failure = log->failure;
     sys_mutex_unlock(&log->mutex);
-    if (failure || log->generation >= BASE_GENERATION_LAST) /* [CLFS-HARD-14] */
+    if (failure || log->generation > BASE_GENERATION_LAST - times) /* [CLFS-HARD-14] */
         return status_raise(STATUS_LOG_STATE_INVALID);
     copy = malloc(size);
     if (!copy)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-    image->generation = log->generation + 1;
-    base_image_encode(image, copy);
-    status = copy_write(log, log->slot ^ 1, bytes_of(copy, size));
+    for (; times && status == STATUS_SUCCESS; times--) {
+        image->generation = log->generation + 1;
+        base_image_encode(image, copy);
+        status = copy_write(log, log->slot ^ 1, bytes_of(copy, size));
+        if (status == STATUS_SUCCESS) {
+            log->generation++;
+            log->slot ^= 1;
+        }
+    }
     free(copy);
-    if (status != STATUS_SUCCESS)
-        return metadata_fail(log);
-    log->generation++;
-    log->slot ^= 1;
-    return STATUS_SUCCESS;
+    return status == STATUS_SUCCESS ? status : metadata_fail(log);
+}
+
+NTSTATUS
+metadata_write(struct physical *log, struct base_image *image)
+{
+    return image_write(log, image, 1);
+}
+
+NTSTATUS
+metadata_write_both(struct physical *log, struct base_image *image)
+{
+    return image_write(log, image, 2);
 }
 
 NTSTATUS

@@ -369,8 +369,7 @@ recover_make_final(struct physical *log)
     TRY(status);
 
     TRY(metadata_image(log, &change, 0, &image));
-    TRY(metadata_write(log, image));
-    TRY(metadata_write(log, image));
+    TRY(metadata_write_both(log, image));
     log->is_writable = true;
     return STATUS_SUCCESS;
 }
