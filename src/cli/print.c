@@ -98,8 +98,8 @@ common_take(struct common *common, int option, const struct verb *verb, char **a
             *code = usage_error(verb, "option %s takes no argument", QUOTE(arguments[optind - 1]));
         else
             *code = usage_error(verb,
-                                "there is no option %s, or it is not the only one that "
-                                "begins so",
+                                "option %s is not known, or could be "
+                                "several",
                                 QUOTE(arguments[optind - 1]));
         return true;
     default:

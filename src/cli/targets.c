@@ -314,21 +314,20 @@ move(struct names *names, uint32_t to, const struct step *step, struct complaint
     return STATUS_SUCCESS;
 }
 
-/* Content is read from the disk as it is, not as the steps before leave it. */
+/* A whole tree is copied from the disk as it is, not as the steps before leave it. */
 static NTSTATUS
-check_source(struct names *names, const struct step *step, struct complaint *why)
+check_tree_source(struct names *names, const struct step *step, struct complaint *why)
 {
+    const struct node *node;
     uint32_t at;
 
     if (has_dots(step->from))
         return STATUS_SUCCESS;
     TRY(walk(names, step, step->from, why, &at));
-    if (names->nodes[at].state != NAME_UNTOUCHED)
-        return conflict(step, names->nodes[at].step, why, "is read as it was before the change set",
-                        step->from);
-    if (step->verb == STEP_TREE && names->nodes[at].below)
-        return conflict(step, names->nodes[at].below, why,
-                        "is read as it was before the change set", step->from);
+    node = &names->nodes[at];
+    if (node->state != NAME_UNTOUCHED || node->below)
+        return conflict(step, node->below ? node->below : node->step, why,
+                        "cannot be copied with what was changed in it", step->from);
     return STATUS_SUCCESS;
 }
 
@@ -340,8 +339,8 @@ play(struct names *names, const struct step *step, struct complaint *why)
     if (step->verb == STEP_EXPECT || has_dots(step->path) ||
         (step->verb == STEP_RENAME && has_dots(step->from)))
         return STATUS_SUCCESS;
-    if (step->from && step->verb != STEP_RENAME)
-        TRY(check_source(names, step, why));
+    if (step->verb == STEP_TREE)
+        TRY(check_tree_source(names, step, why));
     TRY(walk(names, step, step->path, why, &at));
     switch (step->verb) {
     case STEP_PUT:

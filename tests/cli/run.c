@@ -185,14 +185,15 @@ TEST(help_lists_every_verb)
 
 TEST(wrong_options_are_named)
 {
-    static const struct verb *const some[] = {&verb_status, &verb_tx, &verb_log};
+    static const struct verb *const some[] = {&verb_apply, &verb_recover, &verb_status, &verb_tx,
+                                              &verb_log};
     static const struct {
         const char *option, *says;
     } cases[] = {{"--frobnicate", "'--frobnicate'"},
                  {"-x", "'-x'"},
                  {"--home", "needs an argument"},
                  {"--json=yes", "takes no argument"},
-                 {"--h", "begins so"}};
+                 {"--h", "could be several"}};
 
     EACH (verb, some) {
         EACH (it, cases) {

@@ -59,7 +59,8 @@ TEST(steps_that_build_on_one_another_are_accepted)
         "expect a;put a;expect a;delete b;expect b",
         "symlink a;put a/b", /* below what the link leads to */
         "put a;put aa;put a.b;mkdir b;mkdir bb",
-        "put a a", /* content from where it goes to */
+        "put a;put b a;rename a x;put a b", /* content as the steps before leave it */
+        "put a a",                          /* content from where it goes to */
         "chmod a;append a",
     };
 
@@ -114,9 +115,10 @@ TEST(steps_that_undo_one_another_are_refused_and_both_are_named)
         {"chmod a/x/y;tree a", "--tree", "--chmod"},
         {"tree a;tree a", "--tree", "--tree"},
         {"tree a;delete a", "--delete", "--tree"},
-        /* content is read from the disk as it was */
-        {"put a;put b a", "--put 'a:b'", "--put '/src:a'"},
-        {"rename a x;put b a", "--put 'a:b'", "--rename"},
+        /* whole trees are copied from the disk as it was */
+        {"tree a;tree b a", "--tree 'a:b'", "--tree '/src:a'"},
+        {"rename a x;tree b a", "--tree 'a:b'", "--rename"},
+        {"chmod a/x;tree b a", "--tree 'a:b'", "--chmod"},
         {"put a/x;tree b a", "--tree 'a:b'", "--put"},
     };
 

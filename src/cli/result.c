@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* Telling how it ended. */
+#include "cli/result.h"
+
+#include <stdio.h>
+
+#include "cli/json_out.h"
+
+/* ---- for programs ---- */
+
+static struct json_object *
+json_conflicts(const struct result *result)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; i < result->conflict_count; i++) {
+        const struct session_conflict *conflict = &result->conflicts[i];
+        struct json_object *each = json_object_new_object();
+
+        json_object_object_add(each, "transaction", json_out_guid(&conflict->transaction));
+        json_object_object_add(each, "path", json_out_text(conflict->path));
+        json_object_object_add(each, "what", json_out_text(conflict->what));
+        json_object_object_add(each, "kept_as", json_out_text(conflict->kept_as));
+        json_object_array_add(list, each);
+    }
+    return list;
+}
+
+static int
+print_json(const struct result *result)
+{
+    struct json_object *out = json_object_new_object();
+    char name[STATUS_TEXT_SIZE];
+
+    json_object_object_add(out, "outcome", json_object_new_string(result->outcome));
+    json_object_object_add(out, "exit", json_object_new_int(result->code));
+    json_object_object_add(out, "transaction",
+                           result->has_transaction ? json_out_guid(&result->transaction) : NULL);
+    if (result->what) {
+        json_object_object_add(out, "what", json_out_text(result->what));
+        json_object_object_add(out, "steps", json_object_new_int64((int64_t)result->steps));
+    }
+    if (result->status != STATUS_SUCCESS) {
+        json_object_object_add(out, "status",
+                               json_object_new_string(status_text(result->status, name)));
+        json_object_object_add(out, "why", json_out_text(result->why.text));
+    }
+    if (result->advice)
+        json_object_object_add(out, "next", json_object_new_string(result->advice));
+    json_object_object_add(out, "recovered", json_object_new_int64(result->recovery.finished));
+    json_object_object_add(out, "left", json_object_new_int64(result->recovery.left));
+    json_object_object_add(out, "conflicts", json_conflicts(result));
+    json_out_print(out);
+    return print_end(result->code, false);
+}
+
+/* ---- for people ---- */
+
+void
+result_print_recovery(const struct result *result, const struct common *common)
+{
+    if (common->is_json || common->is_quiet || !result->recovery.finished)
+        return;
+    fprintf(stderr, "ktm: finished %u transaction%s that an earlier run had left\n",
+            result->recovery.finished, result->recovery.finished == 1 ? "" : "s");
+}
+
+static void
+print_conflicts(const struct result *result)
+{
+    for (size_t i = 0; i < result->conflict_count; i++) {
+        const struct session_conflict *conflict = &result->conflicts[i];
+
+        if (conflict->kept_as)
+            print_error("%s %s; it is kept as %s", QUOTE(conflict->path), conflict->what,
+                        QUOTE(conflict->kept_as));
+        else
+            print_error("%s %s", QUOTE(conflict->path), conflict->what);
+    }
+}
+
+int
+result_print(const struct result *result, const struct common *common)
+{
+    char guid[GUID_TEXT_SIZE] = "", steps[64] = "", name[STATUS_TEXT_SIZE];
+    bool is_fine = result->status == STATUS_SUCCESS;
+
+    if (common->is_json)
+        return print_json(result);
+    if (result->has_transaction)
+        guid_print(&result->transaction, guid);
+    if (result->what && is_fine)
+        snprintf(steps, sizeof(steps), ": %zu step%s", result->steps,
+                 result->steps == 1 ? "" : "s");
+    if (is_fine && !common->is_quiet)
+        printf("%s%s%s%s%s%s\n", result->outcome, guid[0] ? " " : "", guid, steps,
+               result->what ? " of " : "", result->what ? result->what : "");
+    if (!is_fine)
+        print_error("%s%s%s: %s (%s)%s%s", result->outcome, guid[0] ? " " : "", guid,
+                    result->why.text, status_text(result->status, name), result->advice ? "; " : "",
+                    result->advice ? result->advice : "");
+    print_conflicts(result);
+    return print_end(result->code, false);
+}

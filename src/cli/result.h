@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How apply and recover end: which transaction, what happened, why, and what to do next; as one
+ * line for people or one JSON object for programs.
+ */
+#pragma once
+
+#include "cli/cli.h"
+#include "cli/session.h"
+
+struct result {
+    int code;            /* the exit status */
+    const char *outcome; /* "committed", "rolled back", "refused", "unknown", "checked", … */
+    bool has_transaction;
+    GUID transaction;
+    const char *what; /* the change set; NULL: none */
+    size_t steps;
+    NTSTATUS status; /* STATUS_SUCCESS: nothing to explain */
+    struct complaint why;
+    const char *advice; /* NULL: none */
+    struct session_recovery recovery;
+    const struct session_conflict *conflicts;
+    size_t conflict_count;
+};
+
+/* Prints it and returns the exit status. Quiet: nothing is said of what went as asked. */
+int result_print(const struct result *result, const struct common *common);
+/* One line about what an earlier run left and this one finished, and one for each conflict. */
+void result_print_recovery(const struct result *result, const struct common *common);
