@@ -40,9 +40,8 @@ TEST(lsns_increase_and_are_where_the_record_is) /* CLFS-LSN-04 -06 -07 -09 -10 C
     for (unsigned i = 0; i < ARRAY_SIZE(lsns); i++) {
         struct bytes parts[] = {bytes_of(&i, 2), bytes_of(NULL, 0), bytes_of((uint8_t *)&i + 2, 2)};
 
-        EXPECT_OK(clfs_append(area, parts, 3, i ? lsns[i - 1] : CLFS_LSN_NONE, i ? lsns[i / 2]
-                                                                                : CLFS_LSN_NONE,
-                              0, &lsns[i]));
+        EXPECT_OK(clfs_append(area, parts, 3, i ? lsns[i - 1] : CLFS_LSN_NONE,
+                              i ? lsns[i / 2] : CLFS_LSN_NONE, 0, &lsns[i]));
         EXPECT(i == 0 || lsns[i] > lsns[i - 1]);
         EXPECT_EQ(lsns[i] + 1, info_of(log).last_lsn); /* CLFS-BASE-04: a bound of both sides */
         if (i % 7 == 0)

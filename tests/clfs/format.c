@@ -283,11 +283,10 @@ block_sample(uint8_t block[1024])
 
     memset(block, 0, 1024);
     EACH (size, sizes) {
-        record_header_encode(&(struct record_header){.type = CLFS_DATA,
-                                                     .size = *size,
-                                                     .previous = 1,
-                                                     .undo_next = CLFS_LSN_NONE},
-                             block + header.used);
+        record_header_encode(
+            &(struct record_header){
+                .type = CLFS_DATA, .size = *size, .previous = 1, .undo_next = CLFS_LSN_NONE},
+            block + header.used);
         memset(block + header.used + RECORD_HEADER_SIZE, 'x', *size);
         header.used += record_space(*size);
     }
@@ -323,13 +322,13 @@ TEST(a_block_that_belongs_elsewhere_is_not_accepted) /* CLFS-DUR-18 CLFS-HARD-29
 {
     static const GUID other = {2, 2, 2, {2, 2, 2, 2, 2, 2, 2, 2}};
     const struct block_place places[] = {
-        {&other, LSN, 65536, 512, 4, 4},                    /* another log */
-        {&log_guid, LSN + 512, 65536, 512, 4, 4},           /* another offset */
-        {&log_guid, LSN + (1ull << 32), 65536, 512, 4, 4},  /* another use of the container */
-        {&log_guid, LSN, 512, 512, 4, 4},                   /* beyond the end */
-        {&log_guid, LSN, 65536, 4096, 4, 4},                /* not of whole sectors */
-        {&log_guid, LSN, 65536, 512, 5, 5},                 /* an earlier epoch */
-        {&log_guid, LSN, 65536, 512, 0, 3},                 /* a later one */
+        {&other, LSN, 65536, 512, 4, 4},                   /* another log */
+        {&log_guid, LSN + 512, 65536, 512, 4, 4},          /* another offset */
+        {&log_guid, LSN + (1ull << 32), 65536, 512, 4, 4}, /* another use of the container */
+        {&log_guid, LSN, 512, 512, 4, 4},                  /* beyond the end */
+        {&log_guid, LSN, 65536, 4096, 4, 4},               /* not of whole sectors */
+        {&log_guid, LSN, 65536, 512, 5, 5},                /* an earlier epoch */
+        {&log_guid, LSN, 65536, 512, 0, 3},                /* a later one */
     };
     uint8_t block[1024];
     struct block_header header;
