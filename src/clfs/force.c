@@ -193,7 +193,9 @@ lead(struct physical *log, bool must_force)
     batch_begin(log, &batch);
     sys_mutex_unlock(&log->mutex);
 
-    status = batch_write(log, &batch);
+    /* A forked child must not write the parent's log. */
+    status = log->process == sys_process_id() ? batch_write(log, &batch)
+                                              : status_raise(STATUS_LOG_STATE_INVALID);
     if (status == STATUS_SUCCESS && must_force)
         status = dirty_sync(log);
 

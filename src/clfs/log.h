@@ -86,6 +86,7 @@ struct physical {
     struct list link; /* in the registry */
     unsigned refs;
     _Atomic uint32_t life; /* enum life; changes are woken */
+    uint64_t process;      /* that opened it: a forked child has the memory and not the lock */
     struct sys *sys;
     char *path;         /* of the base file without ".blf", as first given */
     char *directory;    /* of the base file */

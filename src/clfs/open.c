@@ -85,6 +85,7 @@ physical_create(struct sys *sys, const char *path, struct physical **out)
     log->sys = sys;
     log->refs = 1;
     log->life = LIFE_OPENING;
+    log->process = sys_process_id();
     list_init(&log->link);
     list_init(&log->aliases);
     list_init(&log->sealed);
@@ -239,6 +240,8 @@ registry_wake(void)
 static NTSTATUS
 physical_share(struct physical *log, enum clfs_disposition disposition)
 {
+    if (log->process != sys_process_id()) /* inherited by fork: the parent's [CLFS-CONC-13] */
+        return status_raise(STATUS_SHARING_VIOLATION);
     if (log->is_doomed)
         return status_raise(STATUS_DELETE_PENDING); /* [CLFS-DELETE-03, CLFS-CREATE-30] */
     if (disposition == CLFS_CREATE_NEW)
@@ -357,8 +360,11 @@ path_open(struct physical *log, const char *path, enum clfs_disposition disposit
         return status;
     status = new_open(log, path, disposition, writable, sector_size);
     /* Another process was faster. */
-    if (status == STATUS_OBJECT_NAME_COLLISION && disposition == CLFS_OPEN_ALWAYS && !log->file)
-        return path_open(log, path, CLFS_OPEN_EXISTING, writable, sector_size, shared);
+    if (status == STATUS_OBJECT_NAME_COLLISION && disposition == CLFS_OPEN_ALWAYS && !log->file) {
+        status = path_open(log, path, CLFS_OPEN_EXISTING, writable, sector_size, shared);
+        if (status == STATUS_OBJECT_NAME_NOT_FOUND) /* no: a stranger's file is in the way */
+            status = status_raise(STATUS_OBJECT_NAME_COLLISION);
+    }
     return status;
 }
 

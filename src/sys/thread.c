@@ -201,3 +201,9 @@ sys_now(void)
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * NANOSECONDS + (uint64_t)now.tv_nsec;
 }
+
+uint64_t
+sys_process_id(void)
+{
+    return (uint64_t)getpid();
+}

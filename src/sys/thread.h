@@ -56,3 +56,6 @@ void sys_event_destroy(int fd);
 bool sys_event_wait(const int *fds, size_t count, uint64_t deadline);
 
 uint64_t sys_now(void); /* CLOCK_MONOTONIC, nanoseconds: the clock of sys_wait deadlines */
+
+/* The process, so that what a forked child inherited can be told from its own. */
+uint64_t sys_process_id(void);
