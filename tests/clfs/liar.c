@@ -124,6 +124,18 @@ random_fill(struct sys *sys, void *into, size_t size)
     sys_random(liar_of(sys)->under, into, size);
 }
 
+static uint64_t
+time_monotonic(struct sys *sys)
+{
+    return sys_time_monotonic(liar_of(sys)->under);
+}
+
+static int64_t
+time_wall(struct sys *sys)
+{
+    return sys_time_wall(liar_of(sys)->under);
+}
+
 void
 liar_init(struct liar *liar, struct sys *under)
 {
@@ -139,6 +151,8 @@ liar_init(struct liar *liar, struct sys *under)
         .rename = name_change,
         .unlink = name_remove,
         .directory_sync = directory_sync,
+        .time_monotonic = time_monotonic,
+        .time_wall = time_wall,
         .random = random_fill,
     };
 

@@ -277,6 +277,7 @@ heard_by_superior(struct world *world, struct world_en *en, uint32_t what)
     switch (what) {
     case TRANSACTION_NOTIFY_ROLLBACK:
         become_aborted(world, en->tx, "a ROLLBACK to the superior");
+        en->decided = MEMORY_ABORTED;
         en->owes = what;
         break;
     case TRANSACTION_NOTIFY_COMMIT_COMPLETE:
@@ -324,6 +325,16 @@ hear_question(struct world *world, struct world_rm *rm, uint32_t what,
     en->is_asked = true;
 }
 
+/* A superior may answer before it has called RecoverEnlistment, and has no key then [RECOV-08]. */
+static struct world_en *
+find_keyless(struct world *world, const struct world_rm *rm)
+{
+    EACH_EN_OF(en, world, rm, rm)
+    if (en->is_superior && en->handle && !en->has_key)
+        return en;
+    return NULL;
+}
+
 /* One notification has arrived. */
 static void
 hear(struct world *world, struct world_rm *rm, void *key, uint32_t what, int64_t clock,
@@ -331,6 +342,10 @@ hear(struct world *world, struct world_rm *rm, void *key, uint32_t what, int64_t
 {
     if (world_is_dead(world))
         return;
+    if (world->deaf_after && world->heard == world->deaf_after) {
+        world->is_dead = true;
+        return;
+    }
     world->heard++;
     if (clock < 1)
         world_blame(world, "INV-12: a notification with clock %lld", (long long)clock);
@@ -342,7 +357,7 @@ hear(struct world *world, struct world_rm *rm, void *key, uint32_t what, int64_t
     } else if (what == TRANSACTION_NOTIFY_RECOVER || what == TRANSACTION_NOTIFY_RECOVER_QUERY) {
         hear_question(world, rm, what, argument);
     } else {
-        struct world_en *en = key;
+        struct world_en *en = key ? key : find_keyless(world, rm);
 
         if (!en || !en->exists || en->rm != rm)
             world_blame(world, "NOTIF-01: %s to RM %c with a wrong key", word_of_notification(what),
@@ -492,7 +507,8 @@ world_open_tm(struct world *world)
 {
     EXPECT(!world->tm);
     if (!world->engine)
-        TRY(engine_create(sys_fault_sys(world->fault), &world->engine));
+        TRY(engine_create(world->layer ? world->layer : sys_fault_sys(world->fault),
+                          &world->engine));
     world->is_dead = false;
     cut_plan(world);
     world->clock = 0;
@@ -532,7 +548,7 @@ forget_session(struct world *world)
     EACH (en, world->ens) {
         en->handle = NULL;
         en->owes = en->told = 0;
-        en->is_asked = false;
+        en->is_asked = en->has_key = false;
         if (en->exists && (en->rm->is_volatile || world->is_volatile))
             en->is_over = true;
     }
@@ -622,10 +638,9 @@ answer_questions(struct world *world, struct world_rm *rm)
             continue;
         if (!en->handle)
             TRY(engine_en_open(rm->handle, &en->guid, &en->handle));
-        if (!en->is_superior) {
-            status = engine_en_recover(en->handle, en);
-        } else {
-            status = engine_en_recover(en->handle, en);
+        status = engine_en_recover(en->handle, en);
+        en->has_key |= NT_SUCCESS(status);
+        if (en->is_superior) {
             if (status == STATUS_SUCCESS && en->decided == MEMORY_NOTHING)
                 en->decided = MEMORY_ABORTED; /* presumed abort, from above */
             if (status == STATUS_SUCCESS)
@@ -659,6 +674,7 @@ tell_decisions_again(struct world *world, struct world_rm *rm)
         }
         TRY(status);
         status = engine_en_recover(en->handle, en);
+        en->has_key |= NT_SUCCESS(status);
         if (NT_SUCCESS(status) && en->decided == MEMORY_COMMITTED) {
             status = engine_en_request(en->handle, KTM_EN_COMMIT, NULL);
             if (status == STATUS_TRANSACTION_NOT_ACTIVE)
@@ -922,8 +938,10 @@ world_en_recover(struct world *world, struct world_en *en)
     if (!en->handle)
         TRY(engine_en_open(en->rm->handle, &en->guid, &en->handle));
     status = engine_en_recover(en->handle, en);
-    if (NT_SUCCESS(status))
+    if (NT_SUCCESS(status)) {
         en->is_asked = false;
+        en->has_key = true;
+    }
     world_hear(world);
     return status;
 }
@@ -1071,17 +1089,43 @@ verify_transaction(struct world *world, const struct world_tx *tx)
                     committed->name);
 }
 
+struct left {
+    GUID uows[WORLD_TXS];
+    unsigned count;
+};
+
 static void
-count_one(void *context, const GUID *guid)
+collect_one(void *context, const GUID *guid)
 {
-    (void)guid;
-    ++*(unsigned *)context;
+    struct left *left = context;
+
+    if (left->count < WORLD_TXS)
+        left->uows[left->count++] = *guid;
+}
+
+/* Only for a superior that has not come for the end may a finished transaction be kept
+ * [RECOV-43]; it does not come when it has heard of the end before a crash. */
+static void
+verify_kept(struct world *world, const GUID *uow)
+{
+    struct object *handle = NULL;
+    struct engine_tx_info info;
+
+    if (engine_tx_open(world->engine, uow, world->tm, &handle) != STATUS_SUCCESS ||
+        engine_tx_query(handle, &info) != STATUS_SUCCESS) {
+        world_blame(world, "a listed transaction cannot be opened");
+        return;
+    }
+    if (!info.has_superior || info.inner_state != TX_FORGOTTEN)
+        world_blame(world, "LIVE-01 RECOV-28: %c is left, %s", (char)uow->Data1,
+                    transaction_state_name(info.inner_state));
+    engine_handle_close(handle);
 }
 
 static void
 verify_nothing_left(struct world *world)
 {
-    unsigned count = 0;
+    struct left left = {.count = 0};
 
     EACH (tx, world->txs)
         if (tx->exists && tx->handle)
@@ -1089,9 +1133,9 @@ verify_nothing_left(struct world *world)
     EACH (en, world->ens)
         if (en->exists && en->handle)
             world_en_close(world, en);
-    EXPECT_OK(engine_enumerate(world->engine, world->tm, OBJECT_TX, count_one, &count));
-    if (count)
-        world_blame(world, "LIVE-01 RECOV-28: %u transactions are left", count);
+    EXPECT_OK(engine_enumerate(world->engine, world->tm, OBJECT_TX, collect_one, &left));
+    for (unsigned i = 0; i < left.count; i++)
+        verify_kept(world, &left.uows[i]);
 }
 
 /* A new transaction of two durable RMs commits. */
@@ -1112,9 +1156,12 @@ verify_works(struct world *world)
         struct world_rm *rm;
 
         if (!world_rm(world, (char)(names[i] - 'a' + 'A')) &&
-            (world_rm_create(world, (char)(names[i] - 'a' + 'A'), false, false) != STATUS_SUCCESS))
+            world_rm_create(world, (char)(names[i] - 'a' + 'A'), world->is_volatile, false) !=
+                STATUS_SUCCESS)
             world_blame(world, "no RM can be made any more");
         rm = world_rm(world, (char)(names[i] - 'a' + 'A'));
+        if (rm && !rm->handle && world_rm_open(world, rm) != STATUS_SUCCESS)
+            world_blame(world, "an RM cannot be opened any more");
         if (!rm || !rm->handle || !NT_SUCCESS(world_rm_recover(world, rm, true)) ||
             world_enlist(world, names[i], rm, tx, full, false, &en[i]) != STATUS_SUCCESS) {
             world_blame(world, "nobody can enlist any more");

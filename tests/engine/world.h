@@ -56,6 +56,7 @@ struct world_en {
     uint32_t owes;         /* the notification whose answer is owed, 0: none */
     uint32_t told;         /* all notifications since it was enlisted or recovered */
     bool is_asked;         /* RECOVER or RECOVER_QUERY came in this session */
+    bool has_key;          /* KTM knows whose notifications these are [RECOV-08] */
 };
 
 struct world_tx {
@@ -80,6 +81,7 @@ struct world {
     struct sys_sim *sim;
     struct sys *process;
     struct sys_fault *fault; /* lies between the engine and the simulated machine */
+    struct sys *layer;       /* another one above it, or NULL */
     struct engine *engine;   /* NULL: no process is running */
     struct object *tm;       /* NULL: closed */
     bool is_volatile;
@@ -92,6 +94,8 @@ struct world {
     enum sys_sim_cut cut_how;
     int64_t clock;       /* highest seen in this session [INV-12] */
     unsigned heard;      /* notifications */
+    unsigned deaf_after; /* the process dies when it has heard so many; 0: never */
+    unsigned stop_after; /* … when it has carried out so many commands of a scenario; 0: never */
     uint8_t verified;    /* how often world_verify has made a transaction */
     char violation[400]; /* the first; empty: none */
     /* told everything that is heard and seen, for traces; may be NULL */

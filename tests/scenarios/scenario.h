@@ -44,6 +44,8 @@ struct scenario {
 
 /* Fails the test when there is no such file or it has no line of dashes. */
 struct scenario *scenario_load(const char *path);
+/* One without a file and without a trace to expect. */
+struct scenario *scenario_of(const char *name, const char *commands);
 void scenario_free(struct scenario *scenario);
 OWNED_BY(struct scenario, scenario_free)
 

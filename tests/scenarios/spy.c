@@ -31,6 +31,12 @@ spy_make(enum spy_mistake one)
     mistake = one;
 }
 
+enum spy_mistake
+spy_mistake(void)
+{
+    return mistake;
+}
+
 enum { UOW_AT = 16, RECORD_MIN = 32 };
 
 NTSTATUS

@@ -5,11 +5,13 @@
 #include <unistd.h>
 
 #include "tests/alloc.h"
+#include "tests/clfs/liar.h"
 #include "tests/scenarios/spy.h"
 
 /* ---- points as text ---- */
 
-static const char *const kinds[] = {"cut", "kill", "lie", "error", "once", "full", "memory"};
+static const char *const kinds[] = {"cut",   "stop", "heard", "kill",  "lie",
+                                    "error", "once", "full",  "memory"};
 static const char *const hows[] = {"before", "within", "after"};
 static const char *const keeps[] = {"nothing", "all", "prefix", "subset"};
 
@@ -103,6 +105,12 @@ arm(struct world *world, const struct sweep_point *point)
     case SWEEP_CUT:
         world_cut_at(world, operations(world) + point->n, point->how);
         break;
+    case SWEEP_STOP:
+        world->stop_after = (unsigned)point->n;
+        break;
+    case SWEEP_HEARD:
+        world->deaf_after = (unsigned)point->n;
+        break;
     case SWEEP_KILL:
         rule.calls = FAULT_WRITE | FAULT_SYNC | FAULT_ALLOCATE | FAULT_RENAME | FAULT_UNLINK |
                      FAULT_DIRECTORY_SYNC;
@@ -136,6 +144,8 @@ arm(struct world *world, const struct sweep_point *point)
     case SWEEP_MEMORY:
         alloc_fail_at(point->n);
         break;
+    case SWEEP_KINDS:
+        break;
     }
 }
 
@@ -150,6 +160,14 @@ disarm(struct world *world, const struct sweep_point *point, bool was_cut)
         has_fired = was_cut;
         world_cut_at(world, 0, SIM_CUT_BEFORE);
         break;
+    case SWEEP_STOP:
+        has_fired = world->stop_after == 0;
+        world->stop_after = 0;
+        break;
+    case SWEEP_HEARD:
+        has_fired = was_cut;
+        world->deaf_after = 0;
+        break;
     case SWEEP_LIE:
         has_fired = sys_sim_counts(world->sim, NULL).syncs >= point->n;
         sys_sim_fail_sync(world->sim, NULL, 0);
@@ -161,9 +179,9 @@ disarm(struct world *world, const struct sweep_point *point, bool was_cut)
         has_fired = sys_fault_has_fired(world->fault);
         world->is_dead |= world->is_mortal && has_fired;
         world->is_mortal = false;
-        sys_fault_plan(world->fault, NULL);
         break;
     }
+    sys_fault_plan(world->fault, NULL); /* also what the scenario itself had planned */
     return has_fired;
 }
 
@@ -207,8 +225,12 @@ sweep_point_run(const struct scenario *scenario, struct sys_sim *base,
 {
     owned(world_destroy) struct world *world =
         world_create(sys_sim_copy(base), 0, scenario_is_volatile(scenario));
+    struct liar liar = {.lie = LIE_SYNC, .n = 1, .is_lasting = true};
     bool has_fired;
 
+    liar_init(&liar, sys_fault_sys(world->fault));
+    if (spy_mistake() == SPY_SWALLOWS_SYNCS)
+        world->layer = &liar.sys;
     remember_where(scenario, point);
     if (getenv("KTM_POINT")) { /* one run that somebody wants to look at */
         sys_sim_trace(world->sim, stdout);
@@ -221,6 +243,7 @@ sweep_point_run(const struct scenario *scenario, struct sys_sim *base,
     has_fired = disarm(world, point, world_is_dead(world) && world->engine);
     /* a kill keeps all that was written, not forced, and the machine stays up */
     world_crash(world, point->kind != SWEEP_KILL, point->keep, point->choice);
+    world->layer = NULL;
     recover(world, point);
     if (world->violation[0]) {
         char text[100];
@@ -287,17 +310,20 @@ cut_everyhow(const struct sweeper *sweeper, uint64_t n)
 static bool
 once_everyhow(const struct sweeper *sweeper, enum sweep_kind kind, uint64_t n)
 {
-    unsigned choices = kind == SWEEP_LIE || kind == SWEEP_MEMORY ? 1 : 3;
+    bool is_plain =
+        kind == SWEEP_LIE || kind == SWEEP_MEMORY || kind == SWEEP_STOP || kind == SWEEP_HEARD;
+    unsigned choices = is_plain ? 1 : 3;
+    bool visits_all = test_sweep_is_full() || kind == SWEEP_STOP || kind == SWEEP_HEARD;
 
     for (unsigned choice = 0; choice < choices; choice++)
         for (unsigned s = 0; s < ARRAY_SIZE(survivors); s++) {
             struct sweep_point point = {
                 .kind = kind, .n = n, .keep = survivors[s].keep, .choice = choice};
 
-            if (!run_one(sweeper, &point))
+            if (!visits_all && s != (n + choice) % ARRAY_SIZE(survivors))
+                continue; /* a sample: one of them at each place */
+            if (!run_one(sweeper, &point) || *sweeper->violation)
                 return false;
-            if (*sweeper->violation || kind == SWEEP_KILL)
-                break;
         }
     return true;
 }
@@ -315,6 +341,9 @@ sweep_run(const struct scenario *scenario, struct sys_sim *base, enum sweep_kind
             (void)run_one(&sweeper, &point);
         return;
     }
+    /* a scenario with trouble of its own has no room for more of that sort */
+    if (strstr(scenario->commands, "disk ") && kind >= SWEEP_KILL && kind != SWEEP_MEMORY)
+        return;
     for (uint64_t n = 1; goes_on && !*violation; n++)
         goes_on = kind == SWEEP_CUT ? cut_everyhow(&sweeper, n) : once_everyhow(&sweeper, kind, n);
 }

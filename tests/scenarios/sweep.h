@@ -13,13 +13,16 @@
 #include "tests/scenarios/scenario.h"
 
 enum sweep_kind {
-    SWEEP_CUT,   /* the power fails at the n-th operation that changes the disk */
-    SWEEP_KILL,  /* the process dies there; what it has written stays */
-    SWEEP_LIE,   /* the n-th sync fails once and loses its pages; later the power fails */
-    SWEEP_ERROR, /* the n-th call and all after it fail, until the process is started again */
-    SWEEP_ONCE,  /* the n-th call fails, once */
-    SWEEP_FULL,  /* no space from the n-th write on */
-    SWEEP_MEMORY /* the n-th allocation fails */
+    SWEEP_CUT,    /* the power fails at the n-th operation that changes the disk */
+    SWEEP_STOP,   /* the power fails after the n-th command of the scenario */
+    SWEEP_HEARD,  /* the power fails when the n-th notification has been heard */
+    SWEEP_KILL,   /* the process dies there; what it has written stays */
+    SWEEP_LIE,    /* the n-th sync fails once and loses its pages; later the power fails */
+    SWEEP_ERROR,  /* the n-th call and all after it fail, until the process is started again */
+    SWEEP_ONCE,   /* the n-th call fails, once */
+    SWEEP_FULL,   /* no space from the n-th write on */
+    SWEEP_MEMORY, /* the n-th allocation fails */
+    SWEEP_KINDS
 };
 
 struct sweep_point {
