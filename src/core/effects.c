@@ -100,8 +100,10 @@ effects_notify(struct ktm_effects *effects, struct enlistment *en, uint32_t what
             enlistment_reserve */
         note = malloc(sizeof(*note));
     CHECK(note);
-    *note = (struct notification){
-        .key = atomic_load(&en->key), .clock = en->tx->ktm->clock, .what = what};
+    *note = (struct notification){.key = atomic_load(&en->key),
+                                  .clock = en->tx->ktm->clock,
+                                  .what = what,
+                                  .argument.EnlistmentId = en->link.guid};
     queue_append(rm, note, effects);
 }
 

@@ -120,7 +120,8 @@ struct notification {
     int64_t clock; /* [NOTIF-05] */
     uint32_t what; /* one TRANSACTION_NOTIFY_ bit */
     bool has_argument;
-    TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT argument;
+    TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT argument; /* names the enlistment, if there is one,
+                                                            also when it is not told */
 };
 
 #define DESCRIPTION_UNITS_MAX 64
