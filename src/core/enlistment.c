@@ -130,7 +130,7 @@ enlistment_reserve(struct enlistment *en)
 }
 
 NTSTATUS
-enlistment_set_recovery_info(struct enlistment *en, struct bytes info)
+recovery_info_copy(struct bytes info, uint8_t **out)
 {
     uint8_t *copy = NULL;
 
@@ -140,9 +140,25 @@ enlistment_set_recovery_info(struct enlistment *en, struct bytes info)
             return status_raise(STATUS_INSUFFICIENT_RESOURCES);
         memcpy(copy, info.at, info.size);
     }
+    *out = copy;
+    return STATUS_SUCCESS;
+}
+
+void
+enlistment_take_recovery_info(struct enlistment *en, uint8_t *info, uint32_t size)
+{
     free(en->recovery_info); /* replaced completely [ENL-SET-01] */
-    en->recovery_info = copy;
-    en->recovery_info_size = (uint32_t)info.size;
+    en->recovery_info = info;
+    en->recovery_info_size = size;
+}
+
+NTSTATUS
+enlistment_set_recovery_info(struct enlistment *en, struct bytes info)
+{
+    uint8_t *copy;
+
+    TRY(recovery_info_copy(info, &copy));
+    enlistment_take_recovery_info(en, copy, (uint32_t)info.size);
     return STATUS_SUCCESS;
 }
 

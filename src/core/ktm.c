@@ -37,6 +37,15 @@ ktm_raise_clock(struct ktm *ktm, const int64_t *clock)
         ktm->clock = *clock;
 }
 
+bool
+ktm_go_offline(struct ktm *ktm)
+{
+    if (ktm->state != KTM_ONLINE)
+        return false;
+    ktm->state = KTM_OFFLINE;
+    return true;
+}
+
 void
 ktm_tick(struct ktm *ktm)
 {

@@ -272,6 +272,9 @@ struct resource_manager *ktm_find_resource_manager(const struct ktm *ktm, const 
 struct enlistment *resource_manager_find_enlistment(const struct resource_manager *rm,
                                                     const GUID *guid);
 NTSTATUS enlistment_set_recovery_info(struct enlistment *en, struct bytes info) must_use;
+/* The same in two steps, for who must do something in between that can fail. */
+NTSTATUS recovery_info_copy(struct bytes info, uint8_t **out) must_use; /* NULL: no bytes */
+void enlistment_take_recovery_info(struct enlistment *en, uint8_t *info, uint32_t size); /* takes */
 NTSTATUS transaction_set_description(struct transaction *tx, const uint16_t *units,
                                      size_t count) must_use;
 
@@ -288,6 +291,7 @@ NTSTATUS notification_mask_check(uint32_t mask, bool is_superior) must_use; /* [
 bool enlistment_is_recoverable(
     const struct enlistment *en); /* a participant that the log must remember */
 bool transaction_is_recoverable(const struct transaction *tx);
+bool transaction_may_write(const struct transaction *tx); /* a record may still have to be logged */
 /* Adds a line to the history: 'event' has led to the present state at 'now'. */
 void transaction_note(struct transaction *tx, int event, uint64_t now);
 bool transaction_wants_timer(
@@ -297,6 +301,9 @@ resource_manager_take(struct resource_manager *rm); /* oldest queued, or NULL; f
 /* Callback mode: takes one notification off tx->deliveries; NULL: none left. */
 struct enlistment *transaction_take_delivery(struct transaction *tx, uint32_t *what,
                                              int64_t *clock);
+/* Online becomes Offline [LOG-11]; true: so it did. Any other state stays: a TM that was closed
+ * meanwhile stays closed. */
+bool ktm_go_offline(struct ktm *ktm);
 /* A larger value becomes the clock, anything else is ignored [CLOCK-04]. */
 void ktm_raise_clock(struct ktm *ktm, const int64_t *clock);
 

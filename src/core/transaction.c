@@ -50,6 +50,21 @@ transaction_wants_timer(const struct transaction *tx)
 }
 
 bool
+transaction_may_write(const struct transaction *tx)
+{
+    switch (tx->state) {
+    case TX_FORGOTTEN:
+        return false;
+    case TX_ABORTED:
+        return tx->logged_as != 0;
+    case TX_DELEGATED: /* the delegate may reject, unless it has gone */
+        return atomic_load(&tx->outcome) == OUTCOME_UNDETERMINED;
+    default:
+        return true;
+    }
+}
+
+bool
 transaction_is_recoverable(const struct transaction *tx)
 {
     const struct enlistment *en;
@@ -480,7 +495,7 @@ transaction_log_answered(const struct ktm_event *event, struct ktm_effects *effe
         return;
     }
     if (event->reason != REASON_RECORD_TOO_LONG)
-        tx->ktm->state = KTM_OFFLINE; /* [LOG-11, TM-STATE-03] */
+        (void)ktm_go_offline(tx->ktm); /* [LOG-11, TM-STATE-03] */
     else
         tx->commit_status = STATUS_TRANSACTION_RECORD_TOO_LONG; /* [TX-COMMIT-24] */
     if (record == RECORD_COMMIT && (superior_decided || event->type == KTM_LOG_AMBIGUOUS))

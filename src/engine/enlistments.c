@@ -3,6 +3,8 @@
  */
 #include "engine/inner.h"
 
+#include <stdlib.h>
+
 /* What refuses an enlistment before the transaction is bound to anything [GEN-06]. */
 static NTSTATUS
 check_enlist(struct object *rm, struct transaction *tx, uint32_t create_options, uint32_t mask)
@@ -184,22 +186,53 @@ engine_en_recovery_info(struct object *object, void *into, uint32_t *size)
     return status;
 }
 
+/* The transaction's record is in the log already: the new bytes follow it, not forced [ENL-SET-10].
+ * Else they are durable with the record that ends the enlistment's phase [LOG-07, ENL-SET-02]. */
+static NTSTATUS
+log_recovery_info(struct run *run, const struct enlistment *en, struct bytes info)
+{
+    struct enlistment changed = {.link.guid = en->link.guid,
+                                 .tx = en->tx,
+                                 .recovery_info = (uint8_t *)info.at,
+                                 .recovery_info_size = (uint32_t)info.size};
+    const struct transaction *tx = en->tx;
+
+    for (unsigned attempt = 0;
+         tx->logged_as && enlistment_is_recoverable(en) && run->tm->core.state == KTM_ONLINE;
+         attempt++) {
+        size_t size = record_size(tx, RECORD_COMMIT, NULL) - en->recovery_info_size + info.size;
+        uint64_t lsn;
+        NTSTATUS status;
+
+        if (size > clfs_record_size_max(LOG_BLOCK_SIZE))
+            return status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG); /* and no way back any more */
+        status = tm_log_append_info(run->tm, &changed, &lsn);
+        if (status != STATUS_LOG_FULL) {
+            run->has_appended = true;
+            return status;
+        }
+        TRY(tm_log_make_room(run, attempt));
+    }
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS
 set_recovery_info(struct run *run, struct enlistment *en, struct bytes info)
 {
-    struct transaction *tx = en->tx;
-    uint64_t lsn;
+    uint8_t *copy = NULL;
+    NTSTATUS status;
 
     if (run->tm->core.is_volatile)
         return status_raise(STATUS_TM_VOLATILE); /* [ENL-SET-08] */
     if (info.size > clfs_record_size_max(LOG_BLOCK_SIZE) / 2)
         return status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG); /* [ENL-SET-09] */
-    TRY(enlistment_set_recovery_info(en, info));
-    if (!tx->logged_as || !enlistment_is_recoverable(en) || run->tm->core.state != KTM_ONLINE)
-        return STATUS_SUCCESS; /* durable with the record that ends its phase [LOG-07, ENL-SET-02]
-                                */
-    run->has_appended = true;  /* the record is there already: a lazy one follows it [ENL-SET-10] */
-    return tm_log_append(run->tm, tx, RECORD_RECINFO, en, &lsn);
+    TRY(recovery_info_copy(info, &copy));
+    status = log_recovery_info(run, en, info);
+    if (status == STATUS_SUCCESS)
+        enlistment_take_recovery_info(en, copy, (uint32_t)info.size);
+    else
+        free(copy);
+    return status;
 }
 
 NTSTATUS

@@ -38,6 +38,7 @@ struct engine_tm {
     uint64_t appended_lsn;                    /* of the newest record */
     uint64_t log_size, container_size;
     bool is_checkpointing;
+    bool restart_is_reserved;   /* space for the next checkpoint is set aside; the checkpointer's */
     _Atomic uint32_t log_users; /* threads in the log's I/O with the lock off */
     _Atomic bool is_detaching;  /* somebody waits until there are none */
     uint8_t *scratch;           /* a record being encoded; under the mutex */
@@ -125,16 +126,26 @@ void tm_log_detach(struct engine_tm *tm);
 /* Around every use of tm->area without the lock; entered with it held. */
 void tm_log_enter(struct engine_tm *tm);
 void tm_log_leave(struct engine_tm *tm);
+/* One record, out of what is reserved for the transaction if that suffices. Answers: LOG_FULL,
+ * TRANSACTION_RECORD_TOO_LONG, those of clfs_append. */
 NTSTATUS tm_log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
-                       const struct enlistment *en, uint64_t *lsn) must_use;
-/* Sets aside space for all records the transaction may still need [LOG-14]; grows the log when it
- * must, for which the run's lock is let go of and taken again. */
+                       uint64_t *lsn) must_use;
+/* A RECINFO record. */
+NTSTATUS tm_log_append_info(struct engine_tm *tm, const struct enlistment *en,
+                            uint64_t *lsn) must_use;
+/* In a full log: by a checkpoint at the first attempt, by another container at the others. Lets go
+ * of the run's lock and takes it again. Answers: TRANSACTIONMANAGER_NOT_ONLINE (meanwhile), those
+ * of clfs_log_add_containers. */
+NTSTATUS tm_log_make_room(struct run *run, unsigned attempt) must_use;
+/* Sets aside space for all records an Active transaction may still need [LOG-14]; makes room when
+ * it must. */
 NTSTATUS tm_log_reserve(struct run *run, struct transaction *tx) must_use;
 /* The same without making room, under the lock. Answers: LOG_FULL. */
 NTSTATUS tm_log_reserve_now(struct engine_tm *tm, struct transaction *tx) must_use;
 void tm_log_unreserve(struct engine_tm *tm, struct transaction *tx);
 bool tm_log_checkpoint_due(const struct engine_tm *tm);
-/* With no lock held. */
+/* With no lock held. When the log fails the TM is Offline on return, and the caller, once it is out
+ * of the log, has to see to run_shutdown: that calls callbacks, which may close the TM. */
 NTSTATUS tm_log_checkpoint(struct engine_tm *tm);
 NTSTATUS tm_log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end) must_use;
 /* Gives the attached log a new TM identity [TM-RENAME-01..07]. */

@@ -32,17 +32,6 @@ tm_log_leave(struct engine_tm *tm)
         sys_wake(&tm->log_users, INT_MAX);
 }
 
-static void
-log_wait_unused(struct engine_tm *tm)
-{
-    uint32_t users;
-
-    atomic_store(&tm->is_detaching, true);
-
-    while ((users = atomic_load(&tm->log_users)))
-        (void)sys_wait(&tm->log_users, users, SYS_FOREVER);
-}
-
 /* ---- appending ---- */
 
 static NTSTATUS
@@ -62,26 +51,40 @@ scratch_reserve(struct engine_tm *tm, size_t size)
     return STATUS_SUCCESS;
 }
 
-NTSTATUS
-tm_log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type,
-              const struct enlistment *en, uint64_t *lsn)
+/* 'flags': of clfs_append. */
+static NTSTATUS
+append(struct engine_tm *tm, const struct transaction *tx, enum record_type type,
+       const struct enlistment *en, unsigned flags, uint64_t *lsn)
 {
     size_t size = record_size(tx, type, en);
-    uint64_t reserved = clfs_reserved_size(tm->area, size);
-    bool is_covered = reserved && tx->reserved_records && tx->reserved_bytes >= reserved;
     struct bytes part;
 
     TRY(scratch_reserve(tm, size));
     record_encode(tx, type, en, tm->scratch);
     part = bytes_of(tm->scratch, size);
-    TRY(clfs_append(tm->area, &part, 1, CLFS_LSN_NONE, CLFS_LSN_NONE,
-                    is_covered ? CLFS_FROM_RESERVATION : 0, lsn));
+    TRY(clfs_append(tm->area, &part, 1, CLFS_LSN_NONE, CLFS_LSN_NONE, flags, lsn));
     tm->appended_lsn = *lsn;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+tm_log_append(struct engine_tm *tm, struct transaction *tx, enum record_type type, uint64_t *lsn)
+{
+    uint64_t size = clfs_reserved_size(tm->area, record_size(tx, type, NULL));
+    bool is_covered = size && tx->reserved_records && tx->reserved_bytes >= size;
+
+    TRY(append(tm, tx, type, NULL, is_covered ? CLFS_FROM_RESERVATION : 0, lsn));
     if (is_covered) {
         tx->reserved_records--;
-        tx->reserved_bytes -= reserved;
+        tx->reserved_bytes -= size;
     }
     return STATUS_SUCCESS;
+}
+
+NTSTATUS
+tm_log_append_info(struct engine_tm *tm, const struct enlistment *en, uint64_t *lsn)
+{
+    return append(tm, en->tx, RECORD_RECINFO, en, 0, lsn);
 }
 
 /* ---- reservations ---- */
@@ -112,49 +115,56 @@ tm_log_reserve_now(struct engine_tm *tm, struct transaction *tx)
     return STATUS_SUCCESS;
 }
 
+/* One container more. With no lock held. */
 static NTSTATUS
 grow(struct engine_tm *tm)
 {
     uint64_t size = 0;
 
     TRY(clfs_log_add_containers(tm->log, 1, &size, NULL));
+    sys_mutex_lock(&tm->mutex);
     tm->log_size += size;
+    sys_mutex_unlock(&tm->mutex);
     return STATUS_SUCCESS;
 }
 
-static void
-run_unlocked(struct run *run, NTSTATUS (*work)(struct engine_tm *), NTSTATUS *status)
+NTSTATUS
+tm_log_make_room(struct run *run, unsigned attempt)
 {
     struct engine_tm *tm = run->tm;
+    NTSTATUS status;
 
     tm_log_enter(tm);
     sys_mutex_unlock(&tm->mutex);
-    *status = work(tm);
+    status = attempt == 0 ? tm_log_checkpoint(tm) : grow(tm);
     sys_mutex_lock(&tm->mutex);
     tm_log_leave(tm);
+    if (tm->core.state != KTM_ONLINE) {
+        run->log_failed |= tm->core.state == KTM_OFFLINE;
+        return status_raise(STATUS_TRANSACTIONMANAGER_NOT_ONLINE);
+    }
+    return attempt == 0 && status == STATUS_LOG_FULL ? STATUS_SUCCESS : status;
+}
+
+/* Looked at afresh after each pause: others may have done what was to be done. */
+static bool
+wants_space(const struct engine_tm *tm, const struct transaction *tx)
+{
+    return tm->area && tm->core.state == KTM_ONLINE && tx->state == TX_ACTIVE &&
+           !tx->reserved_records && transaction_is_recoverable(tx);
 }
 
 NTSTATUS
 tm_log_reserve(struct run *run, struct transaction *tx)
 {
-    struct engine_tm *tm = run->tm;
-    NTSTATUS status;
+    for (unsigned attempt = 0; wants_space(run->tm, tx); attempt++) {
+        NTSTATUS status = tm_log_reserve_now(run->tm, tx);
 
-    if (!tm->area || tx->reserved_records || tm->core.state != KTM_ONLINE ||
-        !transaction_is_recoverable(tx))
-        return STATUS_SUCCESS;
-    status = tm_log_reserve_now(tm, tx);
-    if (status == STATUS_LOG_FULL) { /* make room by a checkpoint, then by a container */
-        run_unlocked(run, tm_log_checkpoint, &status);
-        if (status == STATUS_SUCCESS)
-            status = tx->reserved_records ? STATUS_SUCCESS : tm_log_reserve_now(tm, tx);
+        if (status != STATUS_LOG_FULL)
+            return status;
+        TRY(tm_log_make_room(run, attempt));
     }
-    if (status == STATUS_LOG_FULL) {
-        run_unlocked(run, grow, &status);
-        if (status == STATUS_SUCCESS)
-            status = tx->reserved_records ? STATUS_SUCCESS : tm_log_reserve_now(tm, tx);
-    }
-    return status;
+    return STATUS_SUCCESS;
 }
 
 /* ---- checkpoints ---- */
@@ -184,7 +194,7 @@ tm_log_checkpoint_due(const struct engine_tm *tm)
 }
 
 static NTSTATUS
-append_marker(struct engine_tm *tm, uint64_t *lsn)
+append_marker(struct engine_tm *tm, unsigned flags, uint64_t *lsn)
 {
     struct transaction marker = {.link.guid = {0}};
     uint8_t record[64];
@@ -193,36 +203,33 @@ append_marker(struct engine_tm *tm, uint64_t *lsn)
     CHECK(part.size <= sizeof(record));
     atomic_init(&marker.ktm, &tm->core);
     record_encode(&marker, RECORD_FORGET, NULL, record);
-    return clfs_append(tm->area, &part, 1, CLFS_LSN_NONE, CLFS_LSN_NONE, 0, lsn);
+    return clfs_append(tm->area, &part, 1, CLFS_LSN_NONE, CLFS_LSN_NONE, flags, lsn);
+}
+
+/* In the older half of the log, and not being forced. */
+static bool
+is_to_be_copied(const struct engine_tm *tm, const struct transaction *tx, uint64_t end)
+{
+    return !tx->forcing && tx->lsn < end && distance(tm, tx->lsn, end) > tm->log_size / 2;
 }
 
 /* Copies old records of unresolved transactions forward, a few at a time so that nobody waits long.
- * Stops at the first that is young enough, or being forced, or does not fit. */
-static void
+ * False: the oldest is young enough, or being forced, or does not fit. */
+static bool
 copy_forward(struct engine_tm *tm, uint64_t end)
 {
-    for (int n = 0; n < 64 && !list_is_empty(&tm->core.logged); n++) {
+    for (int n = 0; n < 64; n++) {
         struct transaction *tx = list_first(&tm->core.logged, struct transaction, in_log);
         uint64_t lsn;
 
-        if (tx->forcing || tx->lsn >= end || distance(tm, tx->lsn, end) <= tm->log_size / 2)
-            return;
-        if (tm_log_append(tm, tx, (enum record_type)tx->logged_as, NULL, &lsn) != STATUS_SUCCESS)
-            return;
+        if (list_is_empty(&tm->core.logged) || !is_to_be_copied(tm, tx, end))
+            return false;
+        /* What is reserved is for the records to come [LOG-14]. */
+        if (append(tm, tx, (enum record_type)tx->logged_as, NULL, 0, &lsn) != STATUS_SUCCESS)
+            return false;
         record_appended(tx, (enum record_type)tx->logged_as, lsn);
     }
-}
-
-static bool
-must_copy_more(const struct engine_tm *tm, uint64_t end, uint64_t oldest_before)
-{
-    const struct transaction *oldest;
-
-    if (list_is_empty(&tm->core.logged))
-        return false;
-    oldest = container_of(tm->core.logged.next, struct transaction, in_log);
-    return oldest->lsn != oldest_before && oldest->lsn < end && !oldest->forcing &&
-           distance(tm, oldest->lsn, end) > tm->log_size / 2;
+    return true;
 }
 
 static uint64_t
@@ -248,29 +255,32 @@ write_restart(struct engine_tm *tm, const struct restart_area *area, unsigned fl
                               &lsn);
 }
 
+/* So that a checkpoint is possible on a full log: its marker and its restart area [CLFS-KTM-08]. */
 static NTSTATUS
 reserve_restart(struct engine_tm *tm)
 {
-    return clfs_reserve(tm->area, 1,
-                        clfs_reserved_size(tm->area, RESTART_AREA_SIZE)); /* [CLFS-KTM-08] */
+    struct transaction nobody = {.description_units = 0};
+    uint64_t marker = clfs_reserved_size(tm->area, record_size(&nobody, RECORD_FORGET, NULL));
+
+    if (tm->restart_is_reserved)
+        return STATUS_SUCCESS;
+    TRY(clfs_reserve(tm->area, 2, marker + clfs_reserved_size(tm->area, RESTART_AREA_SIZE)));
+    tm->restart_is_reserved = true;
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS
 checkpoint_prepare(struct engine_tm *tm, struct restart_area *area)
 {
-    uint64_t marker, end = end_of_log(tm), oldest_before = 0;
+    uint64_t marker, end = end_of_log(tm);
     NTSTATUS status;
 
     sys_mutex_lock(&tm->mutex);
-    for (;;) {
-        oldest_before = oldest_that_matters(tm, 0);
-        copy_forward(tm, end);
-        if (!must_copy_more(tm, end, oldest_before))
-            break;
+    while (copy_forward(tm, end)) {
         sys_mutex_unlock(&tm->mutex); /* let others in between */
         sys_mutex_lock(&tm->mutex);
     }
-    status = append_marker(tm, &marker);
+    status = append_marker(tm, CLFS_FROM_RESERVATION, &marker);
     *area = (struct restart_area){.identity = tm->core.identity,
                                   .log_identity = tm->core.log_identity,
                                   .clock = tm->core.clock,
@@ -281,10 +291,30 @@ checkpoint_prepare(struct engine_tm *tm, struct restart_area *area)
     return status;
 }
 
+static NTSTATUS
+checkpoint(struct engine_tm *tm)
+{
+    struct restart_area area;
+    NTSTATUS status;
+
+    TRY(reserve_restart(tm)); /* when the last one could not do it any more */
+    TRY(checkpoint_prepare(tm, &area));
+    tm->restart_is_reserved = false;
+    status = write_restart(tm, &area, CLFS_FROM_RESERVATION);
+    if (status != STATUS_SUCCESS) {
+        sys_mutex_lock(&tm->mutex);
+        (void)ktm_go_offline(&tm->core); /* [TM-STATE-03] */
+        sys_mutex_unlock(&tm->mutex);
+        return status;
+    }
+    if (reserve_restart(tm) == STATUS_LOG_FULL && grow(tm) == STATUS_SUCCESS)
+        (void)!reserve_restart(tm); /* else the next one tries first */
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS
 tm_log_checkpoint(struct engine_tm *tm)
 {
-    struct restart_area area;
     NTSTATUS status;
     bool is_mine;
 
@@ -294,25 +324,10 @@ tm_log_checkpoint(struct engine_tm *tm)
     sys_mutex_unlock(&tm->mutex);
     if (!is_mine)
         return STATUS_SUCCESS; /* somebody else is at it */
-    status = checkpoint_prepare(tm, &area);
-    if (status == STATUS_SUCCESS)
-        status = write_restart(tm, &area, CLFS_FROM_RESERVATION);
-    if (status == STATUS_SUCCESS && reserve_restart(tm) == STATUS_LOG_FULL &&
-        grow(tm) == STATUS_SUCCESS)
-        status = reserve_restart(tm);
+    status = checkpoint(tm);
     sys_mutex_lock(&tm->mutex);
     tm->is_checkpointing = false;
     sys_mutex_unlock(&tm->mutex);
-    if (status != STATUS_SUCCESS && status != STATUS_LOG_FULL) {
-        struct run run;
-
-        run_begin_tm(&run, tm);
-        if (tm->core.state == KTM_ONLINE) {
-            tm->core.state = KTM_OFFLINE; /* [TM-STATE-03] */
-            run_shutdown(&run, REASON_LOG);
-        }
-        run_end(&run);
-    }
     return status;
 }
 
@@ -390,7 +405,7 @@ identity_create(struct engine_tm *tm, const struct clfs_info *info)
     guid_from_random(random + 16, &tm->core.log_identity);
     area.identity = tm->core.identity;
     area.log_identity = tm->core.log_identity;
-    TRY(append_marker(tm, &area.oldest_lsn));
+    TRY(append_marker(tm, 0, &area.oldest_lsn));
     tm->replay_from = tm->checkpoint_lsn = area.oldest_lsn;
     /* Twice: the log's metadata has two copies, written in turn, and whichever can still be read
      * after a misfortune must know who this TM is. */
@@ -451,9 +466,15 @@ tm_log_detach(struct engine_tm *tm)
 {
     struct clfs_area *area;
     struct clfs_log *log;
+    uint32_t users;
 
-    log_wait_unused(tm); /* and nobody enters any more: the TM is closed, or was never online */
+    atomic_store(&tm->is_detaching, true);
     sys_mutex_lock(&tm->mutex);
+    while ((users = atomic_load(&tm->log_users))) { /* they enter under the lock only */
+        sys_mutex_unlock(&tm->mutex);
+        (void)sys_wait(&tm->log_users, users, SYS_FOREVER);
+        sys_mutex_lock(&tm->mutex);
+    }
     area = tm->area;
     log = tm->log;
     tm->area = NULL;

@@ -69,6 +69,17 @@ run_wake(struct run *run, struct object *object)
 }
 
 static void
+take_wakes(struct run *run, struct run *inner)
+{
+    while (inner->wake_count) {
+        struct object *object = inner->wakes[--inner->wake_count];
+
+        run_wake(run, object);
+        run_release(run, object);
+    }
+}
+
+static void
 collect_news(struct run *run)
 {
     struct list *news = &run->tm->core.news;
@@ -135,13 +146,24 @@ forget_timer(struct run *run, struct transaction *tx)
     return tx->timer && !transaction_wants_timer(tx) && timer_cancel(run->tm->engine, tx);
 }
 
+static void
+shutdown_after_failure(struct run *run)
+{
+    run->log_failed = false;
+    run_shutdown(run, REASON_LOG);
+}
+
 void
 run_end(struct run *run)
 {
     struct engine_tm *tm = run->tm;
-    bool is_due = tm_log_checkpoint_due(tm);
-    struct clfs_area *area = run->has_appended ? tm->area : NULL;
+    struct clfs_area *area;
+    bool is_due;
 
+    if (run->log_failed)
+        shutdown_after_failure(run);
+    area = run->has_appended ? tm->area : NULL;
+    is_due = tm_log_checkpoint_due(tm);
     if (!area && !is_due) {
         unlock(run);
         return;
@@ -150,9 +172,14 @@ run_end(struct run *run)
     unlock(run);
     if (area && clfs_write_behind(area) != STATUS_SUCCESS)
         is_due = false; /* the log has failed: whoever forces next finds out */
-    if (is_due)
-        (void)tm_log_checkpoint(tm); /* a failure takes the TM offline by itself */
+    if (is_due && tm_log_checkpoint(tm) != STATUS_SUCCESS)
+        run->log_failed = tm->core.state == KTM_OFFLINE;
     tm_log_leave(tm);
+    if (run->log_failed) {
+        relock(run);
+        shutdown_after_failure(run);
+        unlock(run);
+    }
 }
 
 static void perform(struct run *run, const struct ktm_effects *effects);
@@ -182,21 +209,34 @@ append_lazily(struct run *run, struct transaction *tx, enum record_type record)
 {
     struct engine_tm *tm = run->tm;
     uint64_t lsn;
-    NTSTATUS status = tm->core.state == KTM_ONLINE ? tm_log_append(tm, tx, record, NULL, &lsn)
+    NTSTATUS status = tm->core.state == KTM_ONLINE ? tm_log_append(tm, tx, record, &lsn)
                                                    : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
 
-    if (status !=
-        STATUS_SUCCESS) { /* the outcome stands; the next recovery tells it again [LOG-06] */
+    if (status != STATUS_SUCCESS) {
+        /* The outcome stands; the next recovery tells it again [LOG-06]. */
         tx->logged_as = 0;
         list_remove(&tx->in_log);
-        if (tm->core.state == KTM_ONLINE && status != STATUS_LOG_FULL) {
-            tm->core.state = KTM_OFFLINE; /* [LOG-11] */
-            run->log_failed = true;
-        }
+        if (status != STATUS_LOG_FULL)
+            run->log_failed |= ktm_go_offline(&tm->core); /* [LOG-11] */
         return;
     }
     record_appended(tx, record, lsn);
     run->has_appended = true;
+}
+
+/* What was reserved may not suffice: recovery information set in the phases, late enlistments. */
+static NTSTATUS
+append_patiently(struct run *run, struct transaction *tx, enum record_type record, uint64_t *lsn)
+{
+    for (unsigned attempt = 0;; attempt++) {
+        NTSTATUS status = run->tm->core.state == KTM_ONLINE
+                              ? tm_log_append(run->tm, tx, record, lsn)
+                              : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
+
+        if (status != STATUS_LOG_FULL)
+            return status;
+        TRY(tm_log_make_room(run, attempt));
+    }
 }
 
 /* Append under the lock, force without it, come back with what the log said. */
@@ -209,8 +249,7 @@ run_force(struct run *run, struct transaction *tx, enum record_type record)
     NTSTATUS status;
 
     engine_hold(&tx->object);
-    status = tm->core.state == KTM_ONLINE ? tm_log_append(tm, tx, record, NULL, &lsn)
-                                          : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
+    status = append_patiently(run, tx, record, &lsn);
     if (status == STATUS_SUCCESS) {
         record_appended(tx, record, lsn);
         tm_log_enter(tm);
@@ -257,20 +296,15 @@ call_back(struct run *run, struct resource_manager *rm, struct enlistment *en, u
 static void
 callback_answered(struct run *run, struct enlistment *en, uint32_t what, NTSTATUS status)
 {
-    struct run inner = {.tm = run->tm};
+    struct run inner = {.tm = run->tm}; /* what it delivers is not the caller's to wait for */
     struct ktm_event event = {.type = KTM_EN_CALLBACK_FAILED, .en = en, .what = what};
 
     if (NT_SUCCESS(status))
         return; /* the answer itself is an XxxComplete call [NOTIF-07] */
-    step_and_perform(&inner, &event);
-    run->log_failed |= inner.log_failed;
+    status = run_step(&inner, &event);
+    CHECK(status == STATUS_SUCCESS); /* what the world reports is never refused */
     run->has_appended |= inner.has_appended;
-    while (inner.wake_count) {
-        struct object *object = inner.wakes[--inner.wake_count];
-
-        run_wake(run, object);
-        run_release(run, object);
-    }
+    take_wakes(run, &inner);
 }
 
 /* Nothing is remembered across a callback but the held enlistment: the list is looked at afresh
@@ -367,7 +401,7 @@ after_step(struct run *run, struct transaction *tx)
     if (!tx)
         return;
     gave_back = forget_timer(run, tx);
-    if (tx->state == TX_FORGOTTEN || (tx->state == TX_ABORTED && !tx->logged_as))
+    if (!transaction_may_write(tx))
         tm_log_unreserve(run->tm, tx);
     if (gave_back)
         run_release(run, &tx->object);
@@ -388,10 +422,8 @@ run_step(struct run *run, struct ktm_event *event)
         engine_hold(&tx->object);
     run->is_pending |= effects.has_queued;
     perform(run, &effects);
-    if (run->log_failed) {
-        run->log_failed = false;
-        run_shutdown(run, REASON_LOG);
-    }
+    if (run->log_failed)
+        shutdown_after_failure(run);
     if (tx) {
         after_step(run, tx);
         run_release(run, &tx->object);
@@ -411,10 +443,5 @@ run_shutdown(struct run *run, enum abort_reason reason)
 
         CHECK(status == STATUS_SUCCESS);
     }
-    while (inner.wake_count) {
-        struct object *object = inner.wakes[--inner.wake_count];
-
-        run_wake(run, object);
-        run_release(run, object);
-    }
+    take_wakes(run, &inner);
 }
