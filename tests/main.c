@@ -25,6 +25,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
@@ -141,6 +142,18 @@ test_expect_bytes(const char *file, int line, const char *what, const void *want
 /* ---- what tests may ask for ---- */
 
 static char directory[4096];
+static char memory_directory[4096];
+#define MEMORY "/dev/shm"
+
+/* The child's scratch directory (TMPDIR) has the same last name in memory, so that the runner
+ * knows what to remove. */
+static void
+memory_path(const char *scratch, char path[4096])
+{
+    const char *name = strrchr(scratch, '/');
+
+    snprintf(path, 4096, MEMORY "%s", name ? name : "/ktm-test");
+}
 
 const char *
 test_directory(void)
@@ -153,6 +166,24 @@ test_directory(void)
     if (!mkdtemp(directory))
         test_fail(__FILE__, __LINE__, "cannot make %s: %s", directory, strerror(errno));
     return directory;
+}
+
+const char *
+test_memory_directory(void)
+{
+    if (memory_directory[0])
+        return memory_directory;
+    memory_path(test_directory(), memory_directory);
+    if (is_forked)
+        memory_path(getenv("TMPDIR"), memory_directory);
+    if (mkdir(memory_directory, 0700) != 0)
+        return strcpy(memory_directory, directory);
+    if (setxattr(memory_directory, "user.test", "", 0, 0) != 0) {
+        rmdir(memory_directory);
+        return strcpy(memory_directory, directory);
+    }
+    removexattr(memory_directory, "user.test");
+    return memory_directory;
 }
 
 static int
@@ -249,7 +280,8 @@ test_run_here(const struct test *test)
     fflush(NULL);
     if (!is_forked && directory[0]) {
         directory_remove(directory);
-        directory[0] = '\0';
+        directory_remove(memory_directory);
+        directory[0] = memory_directory[0] = '\0';
     }
     return failed ? EXIT_FAILED : was_skipped ? EXIT_SKIPPED : EXIT_PASSED;
 }
@@ -325,7 +357,7 @@ show(int output)
 static int
 test_run_forked(const struct test *test, bool is_verbose)
 {
-    char scratch[4096], why[64] = "";
+    char scratch[4096], in_memory[4096], why[64] = "";
     const char *parent = getenv("TMPDIR");
     int output = memfd_create("output", MFD_CLOEXEC);
     int status, result = EXIT_FAILED;
@@ -361,6 +393,8 @@ test_run_forked(const struct test *test, bool is_verbose)
     }
     close(output);
     directory_remove(scratch);
+    memory_path(scratch, in_memory);
+    directory_remove(in_memory);
     return result;
 }
 

@@ -95,6 +95,9 @@ void test_expect_bytes(const char *file, int line, const char *what, const void 
 /* An empty directory for this test alone, removed when the test ends; the same one at each call.
  * On a disk rather than in memory when the machine has a choice (TMPDIR). */
 const char *test_directory(void);
+/* The same in memory, where this machine has a file system there that keeps extended attributes:
+ * for sweeps over thousands of files that never ask what a disk has kept. */
+const char *test_memory_directory(void);
 /* The top of the source tree and the build directory, for tests that read files or run programs
  * there. */
 const char *test_source(void);

@@ -24,8 +24,8 @@ says() {
 }
 
 case ${KTM_SANITIZE:-} in
-*address*) expected="2 passed, 9 failed, 1 skipped" ;; # a leak is seen too
-*) expected="3 passed, 8 failed, 1 skipped" ;;
+*address*) expected="3 passed, 9 failed, 1 skipped" ;; # a leak is seen too
+*) expected="4 passed, 8 failed, 1 skipped" ;;
 esac
 unset KTM_TEST_FILTER KTM_SOAK
 mkdir "$scratch/tmp"
@@ -43,6 +43,12 @@ check "a hang is seen" says 'hangs: did not end within 2 s'
 check "an early exit is a failure" says 'FAILED .*leaves_in_the_middle'
 check "a skip gives its reason" says 'skipped: on purpose'
 check "nothing stays in the scratch directory" test -z "$(ls -A "$scratch/tmp")"
+
+for how in --verbose --no-fork; do
+    left=$("$sample" $how leaves_a_file_in_memory 2>&1 | sed -n 's/^in memory: //p')
+    check "$how: it had a directory in memory" test -n "$left"
+    check "$how: nothing stays of it" test ! -e "$left"
+done
 
 "$sample" sample/passes >"$scratch/out" 2>&1
 check "a filter selects" test "$(tail -n 1 "$scratch/out")" = "1 passed, 0 failed, 0 skipped"

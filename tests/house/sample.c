@@ -78,18 +78,30 @@ TEST(is_skipped)
     SKIP("on purpose");
 }
 
-TEST(leaves_a_file_and_a_process)
+static void
+leave_file(const char *where)
 {
     char path[4200];
     FILE *file;
 
-    snprintf(path, sizeof(path), "%s/left", test_directory());
+    snprintf(path, sizeof(path), "%s/left", where);
     file = fopen(path, "w");
     EXPECT(file != NULL);
     fclose(file);
+}
+
+TEST(leaves_a_file_and_a_process)
+{
+    leave_file(test_directory());
     if (fork() == 0)
         for (;;)
             pause();
+}
+
+TEST(leaves_a_file_in_memory)
+{
+    leave_file(test_memory_directory());
+    printf("in memory: %s\n", test_memory_directory());
 }
 
 TEST(leaks)

@@ -386,7 +386,7 @@ place(const char *name)
     char *real;
 
     if (!path[0]) {
-        real = realpath(test_directory(), NULL);
+        real = realpath(test_sweep_is_full() ? test_directory() : test_memory_directory(), NULL);
         EXPECT(real);
         snprintf(path, sizeof(paths[0]), "%s/%s", real, name);
         free(real);
