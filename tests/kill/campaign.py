@@ -171,7 +171,8 @@ def start_worker(campaign, counter):
     with counter.get_lock():
         counter.value += 1
         number = counter.value
-    WORK["lab"] = Lab(campaign, f"{os.getpid()}-{number}")
+    WORK.clear()
+    WORK["lab"] = Lab(campaign, f"worker{number}")
 
 
 def work(function, point):
@@ -197,6 +198,8 @@ class Sweep:
                 states[point], problem = future.result()
                 if problem:
                     problems.append(f"{point}: {problem}")
+        for number in range(counter.value):
+            kit.remove(os.path.join(self.campaign.top, f"lab-worker{number + 1}"))
         for problem in problems[:8] if self.shows else []:
             print(f"  {title}: {problem}", flush=True)
         count = {name: sum(state == name for state in states.values())

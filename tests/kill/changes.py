@@ -268,7 +268,10 @@ class Maker:
         self.step("tree", **{"to": path, "from": self.source_tree()})
 
     def make_tree(self):
-        self.step("tree", **{"to": self.name(self.place(), "tree"), "from": self.source_tree()})
+        path = self.name(self.place(), "tree")
+        self.step("tree", **{"to": path, "from": self.source_tree()})
+        if self.random.random() < 0.5:
+            self.step("chmod", path=path, mode=f"{self.random.choice(DIRECTORY_MODES):04o}")
 
     def expect(self):
         kind = self.random.randrange(3)
@@ -328,9 +331,9 @@ def write_over(at, content, flags):
     os.utime(fd)  # also when there was nothing to write
     os.close(fd)
     if mode is not None:
-        os.chmod(at, mode)
         for name, value in with_acl.items():
             os.setxattr(at, name, value)
+        os.chmod(at, mode)
 
 
 def copy_exactly(top, to):

@@ -43,7 +43,7 @@ class Disk:
             except (OSError, subprocess.CalledProcessError) as error:
                 self.why = str(error)
                 continue
-            self.why = kit.lacks(self.path)
+            self.why = kit.lacks(self.path, SIZE // 2)
             if not self.why:
                 self.kind = kind
                 break
@@ -141,7 +141,7 @@ def main():
             if not disk.kind:
                 report.skip("full disk", f"none can be mounted here: {disk.why}")
                 report.end()
-            campaign = Campaign(disk.path, STEPS, 4, BIG)
+            campaign = Campaign(disk.path, STEPS, kit.SEED, BIG)
             if campaign.reference(report):
                 lab = Lab(campaign, "full")
                 need = room_needed(disk, lab)

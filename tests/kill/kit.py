@@ -19,6 +19,9 @@ SHIM = os.path.join(BUILD, "tests", "kill", "libktmkill.so")
 SAMPLE = os.path.join(BUILD, "tests", "kill", "sample")
 SANITIZED = os.environ.get("KTM_SANITIZE", "")
 IS_FULL = os.environ.get("KTM_SWEEP") == "full"
+SEED = int(os.environ.get("KTM_KILL_SEED", "1"))  # another one makes other trees and change sets
+SPACE = (1 << 30) if IS_FULL else (192 << 20)
+SECONDS_MAX = 5000 if IS_FULL else 600
 KILLED = -signal.SIGKILL
 KILLED_BY_SIZE = -signal.SIGXFSZ
 NO_ATTRIBUTES = (errno.EOPNOTSUPP, errno.EPERM)
@@ -32,6 +35,7 @@ class Report:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.started = time.monotonic()
+        signal.alarm(SECONDS_MAX)  # a hang is a failure, and not for hours
 
     def check(self, what, is_so, detail=""):
         if is_so:
@@ -55,9 +59,12 @@ class Report:
 
 # ---- a place to work in ----
 
-def lacks(directory):
+def lacks(directory, space_needed):
     """What a file system must have for these tests and this one has not; "" when all is there."""
     one = os.path.join(directory, "one")
+    space = shutil.disk_usage(directory).free
+    if space < space_needed:
+        return f"only {space >> 20} MiB of free space"
     try:
         os.close(os.open(directory, os.O_TMPFILE | os.O_RDWR))
         with open(one, "wb"):
@@ -84,7 +91,7 @@ class Place:
             if not base or not os.access(base, os.W_OK):
                 continue
             path = os.path.realpath(tempfile.mkdtemp(prefix="ktm-kill.", dir=base))
-            why = lacks(path)
+            why = lacks(path, SPACE)
             if not why:
                 self.path = path
                 return
@@ -215,5 +222,10 @@ def difference(wanted, got, limit=4):
 def brief(fact):
     if fact is None:
         return "nothing"
-    return " ".join(word[:12] if isinstance(word, str) else str(word) for word in fact
-                    if word not in ((), 0))
+    words = []
+    for word in fact:
+        if isinstance(word, tuple):
+            words += [f"{name}={value.hex()[:8]}" for name, value in word]
+        elif word != 0:
+            words.append(str(word)[:12])
+    return " ".join(words)

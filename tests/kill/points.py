@@ -92,7 +92,7 @@ def main():
         if not place.path:
             report.skip("everything", place.why)
             report.end()
-        campaign = Campaign(place.path, STEPS, 1, BIG)
+        campaign = Campaign(place.path, STEPS, kit.SEED, BIG)
         if not campaign.reference(report):
             report.end()
         report.say(f"{STEPS} steps, {len(campaign.old)} names before, {len(campaign.new)} after, "

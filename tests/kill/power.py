@@ -17,6 +17,7 @@ from replay import MODES, History, Image
 
 STEPS = int(os.environ.get("KTM_KILL_STEPS", "500" if kit.IS_FULL else "60"))
 BIG = (3 << 20) if kit.IS_FULL else (400 << 10)
+SEEDS = int(os.environ.get("KTM_KILL_SEEDS", "2" if kit.IS_FULL else "1"))
 
 
 class Cut:
@@ -149,21 +150,25 @@ def main():
         if not place.path:
             report.skip("everything", place.why)
             report.end()
-        campaign = Campaign(place.path, STEPS, 2, BIG)
+        campaign = Campaign(place.path, STEPS, kit.SEED, BIG)
         if not campaign.reference(report):
             report.end()
         report.say(f"{STEPS} steps, {campaign.mutations} mutations, {len(campaign.syncs)} of them "
                    "syncs")
         whole = range(campaign.mutations + 1)
-        cuts = whole if kit.IS_FULL else sample(whole, 20 if kit.SANITIZED else 120)
+        cuts = whole if kit.IS_FULL else sample(whole, 20 if kit.SANITIZED else 10000)
         few = sample(cuts, 30 if kit.IS_FULL else 5 if kit.SANITIZED else 12, 3)
         sweep = Sweep(campaign, report)
         sweep.run("power lost during apply", lose_power,
-                  list(points_of(campaign.mutations, 1, cuts)))
+                  list(points_of(campaign.mutations, SEEDS, cuts)))
         sweep.run("power lost again while recovering", lose_power_twice,
                   [(at, mode, 0, 20 if kit.IS_FULL else 4) for at in few for mode in MODES])
         sweep.run("power lost after a sync has failed", fail_sync,
                   sample(campaign.syncs, 300 if kit.IS_FULL else 5 if kit.SANITIZED else 25))
+        campaign.use_home()
+        sweep.run("power lost in a home that was used before", lose_power,
+                  list(points_of(campaign.mutations, SEEDS,
+                                 cuts if kit.IS_FULL else sample(cuts, 60, 5))))
         check_lies(report, campaign, sample(whole, 60 if kit.IS_FULL else 30, 4))
     report.end()
 
