@@ -3,6 +3,7 @@
 #include "cli/home.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,8 +110,44 @@ cannot_make(const char *path, struct complaint *why)
                     QUOTE(path), strerror(errno));
 }
 
-NTSTATUS
-home_make(const char *path, struct complaint *why)
+static NTSTATUS
+part_make(const char *path, struct complaint *why)
+{
+    if (mkdir(path, 0700) != 0 && errno != EEXIST && access(path, F_OK) != 0)
+        return cannot_make(path, why);
+    return STATUS_SUCCESS;
+}
+
+/* Makes the name of a directory durable: it is in the one above. */
+static NTSTATUS
+part_sync(const char *path, struct complaint *why)
+{
+    owned(free_text) char *above = home_file(path, "..");
+    int fd, result;
+
+    if (!above)
+        return out_of_memory(why);
+    fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_readable = fd >= 0;
+    if (!is_readable)
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return STATUS_SUCCESS; /* not one that we made */
+    do
+        result = is_readable ? fsync(fd) : syncfs(fd);
+    while (result != 0 && errno == EINTR);
+    int error = result != 0 ? errno : 0;
+    close(fd);
+    errno = error;
+    /* A file system that cannot do this had the directory before we came. */
+    return error == EIO || error == ENOSPC || error == EDQUOT ? cannot_make(path, why)
+                                                              : STATUS_SUCCESS;
+}
+
+/* For the path and all directories above it, from the top on. */
+static NTSTATUS
+each_part(const char *path, NTSTATUS (*visit)(const char *path, struct complaint *why),
+          struct complaint *why)
 {
     owned(free_text) char *part = strdup(path);
 
@@ -118,11 +155,23 @@ home_make(const char *path, struct complaint *why)
         return out_of_memory(why);
     for (char *slash = strchr(part + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST && access(part, F_OK) != 0)
-            return cannot_make(part, why);
+        TRY(visit(part, why));
         *slash = '/';
     }
-    if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return cannot_make(path, why);
+    return visit(path, why);
+}
+
+NTSTATUS
+home_make(const char *path, struct complaint *why)
+{
+    owned(free_text) char *log = home_file(path, HOME_LOG ".blf");
+
+    if (!log)
+        return out_of_memory(why);
+    TRY(each_part(path, part_make, why));
+    /* A home that a power cut takes away takes every promise with it. One that holds a log was made
+     * durable before the log was, whoever made it. */
+    if (access(log, F_OK) != 0)
+        TRY(each_part(path, part_sync, why));
     return home_check(path, why);
 }

@@ -84,7 +84,7 @@ class Lab:
         self.top = os.path.join(campaign.top, f"lab-{name}")
         self.root = os.path.join(self.top, "run")
         self.tree = os.path.join(self.root, "tree")
-        self.home = os.path.join(self.root, "home")
+        self.home = os.path.join(self.root, "state", "home")  # both are to be made
         self.changes = os.path.join(self.top, "changes.json")
         self.more = os.path.join(self.top, "more.json")
         os.mkdir(self.top)
@@ -98,6 +98,7 @@ class Lab:
         os.mkdir(self.root)
         kit.copy(os.path.join(self.campaign.top, "tree"), self.tree)
         if self.campaign.has_home:
+            os.mkdir(os.path.dirname(self.home))
             kit.copy(os.path.join(self.campaign.top, "home"), self.home)
 
     def ktm(self, *argv, inodes=None, **settings):
