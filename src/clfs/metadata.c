@@ -92,8 +92,10 @@ copy_write(struct physical *log, unsigned slot, struct bytes copy)
 {
     TRY(sys_file_write(log->file, &copy, 1, (uint64_t)slot * BASE_COPY_SIZE));
     TRY(sys_file_sync(log->file));
+    sys_mutex_lock(&log->mutex);
     log->metadata_flushes++;
     log->metadata_bytes += copy.size;
+    sys_mutex_unlock(&log->mutex);
     return STATUS_SUCCESS;
 }
 
@@ -117,7 +119,8 @@ image_write(struct physical *log, struct base_image *image, unsigned times)
     sys_mutex_lock(&log->mutex);
     failure = log->failure;
     sys_mutex_unlock(&log->mutex);
-    if (failure || log->generation > BASE_GENERATION_LAST - times) /* [CLFS-HARD-14] */
+    if (failure || log->process != sys_process_id() ||
+        log->generation > BASE_GENERATION_LAST - times) /* [CLFS-HARD-14] */
         return status_raise(STATUS_LOG_STATE_INVALID);
     copy = malloc(size);
     if (!copy)
