@@ -44,7 +44,8 @@ history_copy(const struct history *from, struct history *to)
     *to = *from;
     to->entries = malloc((from->count + 1) * sizeof(from->entries[0]));
     to->room = from->count + 1;
-    memcpy(to->entries, from->entries, from->count * sizeof(from->entries[0]));
+    if (from->count)
+        memcpy(to->entries, from->entries, from->count * sizeof(from->entries[0]));
 }
 
 void
