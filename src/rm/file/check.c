@@ -70,7 +70,7 @@ check_whole(struct work *work, const struct view_name *name, int at)
 {
     uint64_t fingerprint;
 
-    TRY(copy_fingerprint(work->tree, at, name->text, &fingerprint));
+    TRY(copy_fingerprint(work->tree, at, name->text, &work->why, &fingerprint));
     return fingerprint == name->base->fingerprint ? STATUS_SUCCESS
                                                   : changed(work, name, "changed inside");
 }

@@ -81,6 +81,8 @@ remove_entry(void *context, int at, const char *name, const struct tree_info *in
     owned_fd int fd = TREE_NOWHERE;
     NTSTATUS status;
 
+    if (info->is_mount_root) /* what is below it belongs to another file system */
+        return status_raise(STATUS_DEVICE_BUSY);
     if (info->kind != TREE_DIRECTORY)
         return tree_unlink(tree, at, name);
     if (removal->depth == DEPTH_MAX)
@@ -163,51 +165,106 @@ copy_sync(struct tree *tree, int at, const char *name)
 
 struct fingerprint {
     struct tree *tree;
+    struct explanation *why;
+    const struct fingerprint *parent; /* NULL: this is the top */
+    const char *name;                 /* of the directory that is looked through */
+    struct tree_info directory;
     uint64_t above; /* hash of the path so far */
     uint64_t sum;   /* of the hashes of all entries, whatever their order */
     unsigned depth;
 };
 
+/* Explains with the path of the entry, from the top on. */
 static NTSTATUS
-fingerprint_entry(void *context, int at, const char *name, const struct tree_info *info)
+explain_entry(const struct fingerprint *self, const char *name, NTSTATUS status, const char *what)
 {
-    struct fingerprint *self = context;
-    uint64_t path = hash_text(hash_number(self->above, '/'), name), value = path;
-    struct plan_version version = plan_version_of(info);
+    char path[EXPLANATION_SIZE / 2];
+    size_t at = sizeof(path) - 1;
 
-    value = hash_number(value, info->kind);
+    if (status == STATUS_SUCCESS)
+        return status;
+    path[at] = '\0';
+    for (const struct fingerprint *level = self;; level = level->parent) {
+        size_t size = strlen(name);
+
+        if (size + 1 > at)
+            break; /* its end says enough */
+        at -= size;
+        memcpy(path + at, name, size);
+        if (!level)
+            break;
+        path[--at] = '/';
+        name = level->name;
+    }
+    return explain_status(self->why, status, "'%s' %s", path + at, what);
+}
+
+/* Once the new tree is in its place, nothing may be found that keeps the old one from going. */
+static NTSTATUS
+check_removable(struct fingerprint *self, int at, const char *name, const struct tree_info *info)
+{
+    const struct tree_info *directory = &self->directory;
+    NTSTATUS status;
+
+    if (info->is_mount_root)
+        return explain_entry(self, name, status_raise(STATUS_DEVICE_BUSY),
+                             "is a mount point and has to be unmounted first");
+    status = tree_may_change(self->tree, at, directory, info);
+    /* A directory of our own that cannot be written is made so (remove_entry). */
+    if (status == STATUS_ACCESS_DENIED && !info->is_fixed &&
+        tree_may_own(self->tree, directory, UINT32_MAX, UINT32_MAX) == STATUS_SUCCESS)
+        status = STATUS_SUCCESS;
+    return explain_entry(self, name, status, "could not be removed");
+}
+
+static uint64_t
+entry_hash(uint64_t path, const struct tree_info *info)
+{
+    struct plan_version version = plan_version_of(info);
+    uint64_t value = hash_number(path, info->kind);
+
     value = hash_number(value, info->inode);
     value = hash_number(value, (uint64_t)info->born);
     value = hash_number(value, version.size);
     value = hash_number(value, (uint64_t)info->written);
     value = hash_number(value, (uint64_t)version.mode << 32 | version.owner);
-    value = hash_number(value, version.group);
-    self->sum += value;
+    return hash_number(value, version.group);
+}
+
+static NTSTATUS
+fingerprint_entry(void *context, int at, const char *name, const struct tree_info *info)
+{
+    struct fingerprint *self = context, below = *self;
+    owned_fd int fd = TREE_NOWHERE;
+
+    TRY(check_removable(self, at, name, info));
+    below.above = hash_text(hash_number(self->above, '/'), name);
+    self->sum += entry_hash(below.above, info);
     if (info->kind != TREE_DIRECTORY)
         return STATUS_SUCCESS;
     if (self->depth == DEPTH_MAX)
         return status_raise(STATUS_NAME_TOO_LONG);
-
-    owned_fd int fd = TREE_NOWHERE;
-    uint64_t above = self->above;
-    NTSTATUS status;
-
-    TRY(tree_open(self->tree, at, name, TREE_OPEN_DIRECTORY, &fd));
-    self->above = path;
-    self->depth++;
-    status = for_each_entry(self->tree, fd, fingerprint_entry, self);
-    self->depth--;
-    self->above = above;
-    return status;
+    TRY(explain_entry(self, name, tree_open(self->tree, at, name, TREE_OPEN_DIRECTORY, &fd),
+                      "cannot be opened"));
+    below.parent = self;
+    below.name = name;
+    below.directory = *info;
+    below.depth++;
+    below.sum = 0;
+    TRY(for_each_entry(self->tree, fd, fingerprint_entry, &below));
+    self->sum += below.sum;
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS
-copy_fingerprint(struct tree *tree, int at, const char *name, uint64_t *out)
+copy_fingerprint(struct tree *tree, int at, const char *name, struct explanation *why,
+                 uint64_t *out)
 {
-    struct fingerprint self = {.tree = tree};
+    struct fingerprint self = {.tree = tree, .why = why, .name = name};
     owned_fd int fd = TREE_NOWHERE;
 
     TRY(tree_open(tree, at, name, TREE_OPEN_DIRECTORY, &fd));
+    TRY(tree_info(tree, fd, "", &self.directory));
     TRY(for_each_entry(tree, fd, fingerprint_entry, &self));
     *out = self.sum;
     return STATUS_SUCCESS;

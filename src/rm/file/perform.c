@@ -582,7 +582,7 @@ remove_tree(struct performer *self, const struct plan_object *object, const stru
         bool is_ours = plan_object_is(object, &seen->info);
 
         if (is_ours)
-            TRY(copy_fingerprint(self->tree, seen->at, seen->name, &fingerprint));
+            TRY(copy_fingerprint(self->tree, seen->at, seen->name, self->why, &fingerprint));
         if (!is_ours || fingerprint != object->fingerprint)
             return set_aside(self, seen->at, seen->name, former_slot(self->plan, object));
         TRY(tree_rename(self->tree, seen->at, seen->name, seen->at, gone, TREE_KEEP));

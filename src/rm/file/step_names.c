@@ -218,6 +218,24 @@ check_same_volume(struct work *work, const char *from, const char *to, const str
                    from, to);
 }
 
+/* A directory that gets another parent is itself written to: its ".." changes. */
+static NTSTATUS
+check_new_parent(struct work *work, const char *path, struct view_node *node,
+                 const struct view_dir *dir)
+{
+    owned_fd int fd = TREE_NOWHERE;
+
+    if (node->origin != NODE_DISK || node->kind != TREE_DIRECTORY || dir == node->home->dir ||
+        (node->sets_mode && (node->mode & 0700) == 0700)) /* set before it is moved */
+        return STATUS_SUCCESS;
+    TRY(explain_status(&work->why, view_node_open(&work->view, node, TREE_OPEN_PATH, &fd),
+                       "'%s' cannot be opened", path));
+    return explain_status(&work->why, tree_may_change(work->tree, fd, &node->info, NULL),
+                          "'%s' cannot be moved to another directory without the right to write in "
+                          "it",
+                          path);
+}
+
 static NTSTATUS
 check_replaced(struct work *work, const char *from, const char *to, const struct view_node *node,
                struct view_node *old, bool replace)
@@ -254,6 +272,7 @@ rename_touched(struct work *work, const char *from, const char *to, struct view_
     TRY(check_replaced(work, from, to, node, target->name->now, replace));
     TRY(step_check_directory(work, to, target->name->dir));
     TRY(check_same_volume(work, from, to, node, target->name->dir));
+    TRY(check_new_parent(work, from, node, target->name->dir));
     return step_place(work, target->name, node);
 }
 
@@ -306,9 +325,10 @@ fingerprint_take(struct work *work, const char *path, struct view_node *old)
     if (!old || old->origin != NODE_DISK)
         return STATUS_SUCCESS;
     TRY(view_dir_open(&work->view, old->home->dir, &at));
-    return explain_status(&work->why,
-                          copy_fingerprint(work->tree, at, old->home->text, &old->fingerprint),
-                          "'%s' cannot be looked through", path);
+    return explain_status(
+        &work->why,
+        copy_fingerprint(work->tree, at, old->home->text, &work->why, &old->fingerprint),
+        "'%s' cannot be looked through", path);
 }
 
 /* Copies the source into a hidden directory in the yard of the target. */

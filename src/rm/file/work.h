@@ -143,8 +143,12 @@ NTSTATUS stage_sync(struct work *work, struct view_node *node) must_use;
 NTSTATUS copy_tree(struct work *work, int from, int at, const char *name) must_use;
 /* fsync for every file and directory below. */
 NTSTATUS copy_sync(struct tree *tree, int at, const char *name) must_use;
-/* Removes whatever has this name, with everything below; nothing there is fine. */
+/* Removes whatever has this name, with everything below; nothing there is fine. Answers:
+ * DEVICE_BUSY (something is mounted in it, and left alone). */
 NTSTATUS copy_remove(struct tree *tree, int at, const char *name) must_use;
 /* One number for all that is below the directory: names, identities, sizes, times, modes, owners.
+ * Answers: DEVICE_BUSY (something is mounted in it), ACCESS_DENIED (not all of it could be
+ * removed).
  */
-NTSTATUS copy_fingerprint(struct tree *tree, int at, const char *name, uint64_t *out) must_use;
+NTSTATUS copy_fingerprint(struct tree *tree, int at, const char *name, struct explanation *why,
+                          uint64_t *out) must_use;
