@@ -420,7 +420,7 @@ addition_apply(struct physical *log, struct addition *addition)
     free(addition->containers);
 }
 
-/* [CLFS-CONT-01 … -06] */
+/* [CLFS-CONT-01..06] */
 static NTSTATUS
 size_choose(const struct physical *log, uint64_t wanted, uint64_t *size)
 {

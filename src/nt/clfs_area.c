@@ -226,7 +226,7 @@ flags_act(struct clfs_area *area, ULONG flags, bool has_appended)
     return status;
 }
 
-/* [CLFS-APPEND-04, -09, -16, -26 … -29] */
+/* [CLFS-APPEND-04, -09, -16, -26..29] */
 static NTSTATUS
 append_check(const struct append *append, ULONG reservations, const LONGLONG *sizes)
 {

@@ -39,7 +39,7 @@ struct opening {
 
 /* ---- arguments ---- */
 
-/* [CLFS-CREATE-11 … -13] */
+/* [CLFS-CREATE-11..13] */
 static NTSTATUS
 access_map(ACCESS_MASK desired, unsigned *access)
 {
@@ -56,7 +56,7 @@ access_map(ACCESS_MASK desired, unsigned *access)
     return STATUS_SUCCESS;
 }
 
-/* [CLFS-CREATE-26 … -29] */
+/* [CLFS-CREATE-26..29] */
 static NTSTATUS
 option_flag_check(ULONG flags, const void *context, ULONG context_size)
 {
@@ -94,7 +94,7 @@ options_check(ULONG options, const struct opening *opening)
 
 /* ---- share modes ---- */
 
-/* Enters the file if no other one of the same log minds [CLFS-CREATE-14 … -18]. */
+/* Enters the file if no other one of the same log minds [CLFS-CREATE-14..18]. */
 static NTSTATUS
 share_enter(PLOG_FILE_OBJECT file, bool is_checked)
 {

@@ -98,7 +98,7 @@ ClfsAllocReservedLog(PVOID pvMarshalContext, ULONG cRecords, PLONGLONG pcbAdjust
     return clfs_adjust_reservation(area, cRecords, *pcbAdjustment);
 }
 
-/* What is to be taken away, from the three forms of the argument [CLFS-RESV-22 … -26]. */
+/* What is to be taken away, from the three forms of the argument [CLFS-RESV-22..26]. */
 static NTSTATUS
 free_amount(struct clfs_area *area, ULONG count, LONGLONG adjustment, uint64_t *records,
             uint64_t *bytes)

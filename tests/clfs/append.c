@@ -244,7 +244,7 @@ TEST(no_logical_container_id_is_left) /* CLFS-MODEL-19 -20 */
 
 /* ---- flushing ---- */
 
-TEST(a_flush_covers_what_it_says) /* CLFS-FLUSH-01 -02 -04 … -11 -16 CLFS-BASE-05 -06 */
+TEST(a_flush_covers_what_it_says) /* CLFS-FLUSH-01 -02 -04..11 -16 CLFS-BASE-05 -06 */
 {
     struct clfs_log *log = log_new(2);
     struct clfs_area *area = area_of(log, BLOCK), *other = area_of(log, BLOCK);

@@ -153,7 +153,7 @@ TEST(an_unfinished_creation_is_no_obstacle) /* CLFS-CREATE-31 */
 
 /* ---- containers ---- */
 
-TEST(containers_get_sizes_and_names) /* CLFS-CONT-01 … -09 -14 CLFS-NAME-09 CLFS-LIMIT-01 */
+TEST(containers_get_sizes_and_names) /* CLFS-CONT-01..09 -14 CLFS-NAME-09 CLFS-LIMIT-01 */
 {
     struct clfs_log *log = NULL;
     uint64_t size = 1;
@@ -580,4 +580,37 @@ TEST(a_strangers_file_at_the_logs_path_is_not_deleted) /* CLFS-CREATE-32 */
     put_file("log.blf", "stranger", 8);
     EXPECT_STATUS(STATUS_OBJECT_NAME_NOT_FOUND, clfs_log_close(log));
     EXPECT(exists("log.blf") && exists("moved"));
+}
+
+/* ---- how much is read ---- */
+
+TEST(opening_reads_what_was_written_since_the_mark_not_all) /* CLFS-LIMIT-05 CLFS-HARD-36 -KTM-03 */
+{
+    struct sys_sim *sim = sys_sim_create(1);
+    struct sys *process = sys_sim_process(sim);
+    struct clfs_log *log = log_with(process, "/log", 40);
+    struct clfs_area *area = area_of(log, 64 << 10);
+    uint64_t lsn, before;
+    unsigned reads = 0;
+
+    (void)fill_log(area, 60000, &lsn);
+    EXPECT_OK(clfs_flush(area, 0, NULL));
+    EXPECT_OK(clfs_write_restart(area, bytes_of("r", 1), CLFS_LSN_NONE, 0, &lsn));
+    appended(area, "the tail");
+    EXPECT_OK(clfs_flush(area, 0, NULL));
+    sys_sim_power_on(sim, SIM_KEEP_NOTHING, 0);
+    (void)!clfs_area_destroy(area);
+    (void)!clfs_log_close(log);
+    before = sys_sim_counts(sim, NULL).reads;
+    log = log_with(process, "/log", 2);
+    for (unsigned i = 1; i <= 10; i++) { /* containers far below the mark: header, first sector */
+        char name[32];
+
+        snprintf(name, sizeof(name), "/log.c%04u", i);
+        EXPECT(sys_sim_counts(sim, name).reads <= 3);
+        reads += (unsigned)sys_sim_counts(sim, name).reads;
+    }
+    EXPECT(reads > 0 && sys_sim_counts(sim, NULL).reads - before < 400);
+    EXPECT_OK(clfs_log_close(log));
+    sys_sim_destroy(sim);
 }

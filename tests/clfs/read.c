@@ -96,7 +96,7 @@ starts_are_checked(struct fixture *it, uint64_t first, uint64_t middle)
     EXPECT(!reader); /* CLFS-READ-19 */
 }
 
-TEST(reading_starts_at_a_record_or_says_why_not) /* CLFS-READ-02 -07 … -15 */
+TEST(reading_starts_at_a_record_or_says_why_not) /* CLFS-READ-02 -07..15 */
 {
     struct fixture it = begin(2);
     char large[3001];
@@ -485,7 +485,7 @@ TEST(space_is_reused_only_behind_a_durable_base) /* CLFS-MODEL-17 -18 -25 -26 CL
 
 /* ---- restart areas ---- */
 
-TEST(restart_areas_form_a_chain_and_move_the_base) /* CLFS-RESTART-01 -03 -04 -05 -09 … -15 */
+TEST(restart_areas_form_a_chain_and_move_the_base) /* CLFS-RESTART-01 -03 -04 -05 -09..15 */
 {
     struct fixture it = begin(2);
     struct clfs_info info;
@@ -518,7 +518,7 @@ TEST(restart_areas_form_a_chain_and_move_the_base) /* CLFS-RESTART-01 -03 -04 -0
     end(&it);
 }
 
-TEST(restart_areas_are_found_backwards) /* CLFS-RESTART-19 … -31 */
+TEST(restart_areas_are_found_backwards) /* CLFS-RESTART-19..31 */
 {
     struct fixture it = begin(2);
     struct clfs_reader *reader = NULL;

@@ -2,7 +2,10 @@
 /* The Clfs routines: names, rights, share modes, information, areas, records, contexts. */
 #include "tests/test.h"
 
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -129,7 +132,7 @@ end(struct world *world)
 
 /* ---- LSNs ---- */
 
-TEST(lsns_are_composed_and_taken_apart) /* CLFS-LSN-01 -02 -03 -11 … -16 */
+TEST(lsns_are_composed_and_taken_apart) /* CLFS-LSN-01 -02 -03 -11..16 */
 {
     static const ULONG containers[] = {0, 1, 77, 0x7FFFFFFF, 0xFFFFFFFE};
     static const ULONG offsets[] = {0, 512, 4096, 0x7FFFFE00, 0xFFFFFE00};
@@ -154,7 +157,7 @@ TEST(lsns_are_composed_and_taken_apart) /* CLFS-LSN-01 -02 -03 -11 … -16 */
     EXPECT_EQ((LONGLONG)0xFFFFFFFF00000000, CLFS_LSN_INVALID.Internal);
 }
 
-TEST(lsns_are_compared_and_stepped) /* CLFS-LSN-05 -17 … -22 -27 */
+TEST(lsns_are_compared_and_stepped) /* CLFS-LSN-05 -17..22 -27 */
 {
     CLFS_LSN a = ClfsLsnCreate(1, 512, 511), b = ClfsLsnCreate(1, 1024, 0);
     CLFS_LSN high = ClfsLsnCreate(0x80000000, 0, 0), edge = ClfsLsnCreate(2, 0xFFFFFE00, 511);
@@ -219,7 +222,7 @@ name_status(const char *name)
     return status == STATUS_SUCCESS ? ClfsCloseLogFileObject(file) : status;
 }
 
-TEST(names_of_logs_have_a_form) /* CLFS-NAME-01 -02 -03 -06 -07 -10 … -16 */
+TEST(names_of_logs_have_a_form) /* CLFS-NAME-01 -02 -03 -06 -07 -10..16 */
 {
     UNICODE_STRING odd = wide("log:/x"), longer = odd, loner = wide("log:/xx");
     PLOG_FILE_OBJECT file;
@@ -242,7 +245,8 @@ TEST(names_of_logs_have_a_form) /* CLFS-NAME-01 -02 -03 -06 -07 -10 … -16 */
     EXPECT(access(here("%s.blf", "x"), F_OK) != 0);
     EXPECT_OK(name_status(here("LoG:%s", "x")));
     EXPECT_EQ(0, access(here("%s.blf", "x"), F_OK));
-    EXPECT_STATUS(STATUS_LOG_DEDICATED, name_status(here("log:%s::stream", "x"))); /* NAME-16 */
+    EXPECT_STATUS(STATUS_LOG_DEDICATED,
+                  name_status(here("log:%s::stream", "x"))); /* CLFS-NAME-16 */
     EXPECT_EQ(0, setenv("KTM_DRIVE_Q", test_directory(), 1));
     EXPECT_OK(name_status("log:q:\\by drive"));
     EXPECT_EQ(0, access(here("%s.blf", "by drive"), F_OK));
@@ -267,7 +271,7 @@ TEST(names_of_logs_have_a_form) /* CLFS-NAME-01 -02 -03 -06 -07 -10 … -16 */
 
 /* ---- create: flags, rights, sharing ---- */
 
-TEST(flags_of_create_are_checked) /* CLFS-CREATE-09 -13 -20 -21 -22 -26 … -29 */
+TEST(flags_of_create_are_checked) /* CLFS-CREATE-09 -13 -20 -21 -22 -26..29 */
 {
     static const struct {
         ACCESS_MASK access;
@@ -458,7 +462,7 @@ TEST(areas_and_contexts_outlive_what_made_them) /* CLFS-CONC-07 -09 CLFS-AREA-21
 
 /* ---- information ---- */
 
-TEST(information_is_told_by_class) /* CLFS-INFO-01 … -22 CLFS-BASE-06 -09 CLFS-TYPE-07 */
+TEST(information_is_told_by_class) /* CLFS-INFO-01..22 CLFS-BASE-06 -09 CLFS-TYPE-07 */
 {
     PLOG_FILE_OBJECT file = opened("log"), readonly;
     CLFS_INFORMATION info = information(file), physical;
@@ -540,7 +544,7 @@ TEST(information_is_told_by_class) /* CLFS-INFO-01 … -22 CLFS-BASE-06 -09 CLFS
     EXPECT_OK(ClfsCloseLogFileObject(file));
 }
 
-TEST(statistics_count_and_come_as_a_prefix) /* CLFS-IOST-01 … -05 */
+TEST(statistics_count_and_come_as_a_prefix) /* CLFS-IOST-01..05 */
 {
     struct world world = begin();
     CLFS_IO_STATISTICS before = {0}, after;
@@ -564,7 +568,7 @@ TEST(statistics_count_and_come_as_a_prefix) /* CLFS-IOST-01 … -05 */
 
 /* ---- containers and deletion ---- */
 
-TEST(containers_are_added_by_name) /* CLFS-NAME-17 … -21 CLFS-CONT-02 … -05 -11 -14 CLFS-HARD-43 */
+TEST(containers_are_added_by_name) /* CLFS-NAME-17..21 CLFS-CONT-02..05 -11 -14 CLFS-HARD-43 */
 {
     PLOG_FILE_OBJECT file = opened("log");
     ULONGLONG size = 1;
@@ -613,7 +617,7 @@ TEST(containers_are_added_by_name) /* CLFS-NAME-17 … -21 CLFS-CONT-02 … -05 
     EXPECT_OK(ClfsCloseLogFileObject(file));
 }
 
-TEST(logs_are_deleted_by_pointer_and_by_name) /* CLFS-DELETE-01 … -06 -09 -10 -13 -14 */
+TEST(logs_are_deleted_by_pointer_and_by_name) /* CLFS-DELETE-01..06 -09 -10 -13 -14 */
 {
     PLOG_FILE_OBJECT file = opened("log"), other;
     UNICODE_STRING name = wide(here("log:%s", "log"));
@@ -660,7 +664,7 @@ take_block(PVOID buffer)
     free(buffer);
 }
 
-TEST(areas_take_their_arguments_at_their_word) /* CLFS-AREA-01 -03 -05 … -09 -12 … -14 -18 -19 */
+TEST(areas_take_their_arguments_at_their_word) /* CLFS-AREA-01 -03 -05..09 -12..14 -18 -19 */
 {
     PLOG_FILE_OBJECT file = opened("log");
     PVOID area, contexts[3], data;
@@ -729,7 +733,7 @@ append_raw(PVOID area, CLFS_WRITE_ENTRY *entries, ULONG count, ULONG alignment, 
                                           sizes, flags, lsn);
 }
 
-TEST(arguments_of_append_are_checked) /* CLFS-APPEND-04 -07 -09 -10 -12 … -14 -16 -26 … -29 */
+TEST(arguments_of_append_are_checked) /* CLFS-APPEND-04 -07 -09 -10 -12..14 -16 -26..29 */
 {
     struct world world = begin();
     CLFS_WRITE_ENTRY entries[2] = {{"abc", 3}, {"de", 2}}, bad = {NULL, 3}, large = {"x", 5000};
@@ -812,7 +816,7 @@ TEST(many_entries_make_one_record) /* CLFS-APPEND-01 */
     end(&world);
 }
 
-TEST(reservations_are_counted) /* CLFS-RESV-02 -03 -15 … -31 CLFS-APPEND-02 -30 … -34 */
+TEST(reservations_are_counted) /* CLFS-RESV-02 -03 -15..31 CLFS-APPEND-02 -30..34 */
 {
     struct world world = begin();
     LONGLONG sizes[3] = {10, 500, 4000}, total = -1, pieces[2], adjust;
@@ -913,7 +917,7 @@ TEST(appending_and_reserving_is_one_act) /* CLFS-APPEND-02 */
     end(&world);
 }
 
-TEST(flushing_says_how_far) /* CLFS-FLUSH-01 … -12 CLFS-APPEND-24 -25 CLFS-DUR-05 */
+TEST(flushing_says_how_far) /* CLFS-FLUSH-01..12 CLFS-APPEND-24 -25 CLFS-DUR-05 */
 {
     struct world world = begin();
     CLFS_LSN a, b, flushed, null = CLFS_LSN_NULL, none = CLFS_LSN_INVALID, last;
@@ -936,9 +940,37 @@ TEST(flushing_says_how_far) /* CLFS-FLUSH-01 … -12 CLFS-APPEND-24 -25 CLFS-DUR
     end(&world);
 }
 
+TEST(a_record_whose_force_failed_is_appended_all_the_same) /* CLFS-APPEND-37 CLFS-DUR-13 -14 */
+{
+    struct world world = begin();
+    CLFS_LSN lsn = {1}, other;
+
+    EXPECT_OK(append(world.area, "x", CLFS_FLAG_FORCE_FLUSH, &other));
+    EXPECT_EQ(0, fflush(NULL));
+    if (fork() == 0) { /* a limit on the size of files makes every write fail */
+        struct rlimit none = {0, 0};
+
+        signal(SIGXFSZ, SIG_IGN);
+        EXPECT_EQ(0, setrlimit(RLIMIT_FSIZE, &none));
+        PLOG_FILE_OBJECT file;
+        EXPECT_STATUS(STATUS_SHARING_VIOLATION, create(&file, "log", 0, 7, OPEN_EXISTING, 0));
+        EXPECT_STATUS(STATUS_LOG_APPENDED_FLUSH_FAILED,
+                      append(world.area, "y", CLFS_FLAG_FORCE_FLUSH, &lsn));
+        EXPECT(lsn.Internal > other.Internal);
+        EXPECT_STATUS(STATUS_LOG_STATE_INVALID, append(world.area, "z", 0, &lsn));
+        EXPECT_STATUS(STATUS_LOG_STATE_INVALID, ClfsFlushBuffers(world.area));
+        EXPECT_STATUS(STATUS_LOG_STATE_INVALID, ClfsDeleteMarshallingArea(world.area));
+        EXPECT_STATUS(STATUS_LOG_STATE_INVALID, ClfsCloseLogFileObject(world.file));
+        _exit(0);
+    }
+    int status;
+    EXPECT(wait(&status) > 0 && status == 0);
+    end(&world);
+}
+
 /* ---- base and restart ---- */
 
-TEST(base_and_restart_areas_move_together) /* CLFS-BASE-10 … -16 CLFS-RESTART-03 … -14 -18 */
+TEST(base_and_restart_areas_move_together) /* CLFS-BASE-10..16 CLFS-RESTART-03..14 -18 */
 {
     struct world world = begin();
     CLFS_LSN a, b, r, last, null = CLFS_LSN_NULL, none = CLFS_LSN_INVALID;
@@ -979,7 +1011,7 @@ TEST(base_and_restart_areas_move_together) /* CLFS-BASE-10 … -16 CLFS-RESTART-
     end(&world);
 }
 
-TEST(restart_areas_are_read_back) /* CLFS-RESTART-19 … -34 CLFS-STAT-02 CLFS-KTM-07 */
+TEST(restart_areas_are_read_back) /* CLFS-RESTART-19..34 CLFS-STAT-02 CLFS-KTM-07 */
 {
     struct world world = begin();
     CLFS_LSN r1, r2, lsn = {5}, data_lsn;
@@ -1025,7 +1057,7 @@ TEST(restart_areas_are_read_back) /* CLFS-RESTART-19 … -34 CLFS-STAT-02 CLFS-K
 
 /* ---- reading ---- */
 
-TEST(arguments_of_reading_are_checked) /* CLFS-READ-06 … -11 -19 -20 -25 -26 -37 */
+TEST(arguments_of_reading_are_checked) /* CLFS-READ-06..11 -19 -20 -25 -26 -37 */
 {
     struct world world = begin();
     CLFS_LSN first, last, none = CLFS_LSN_INVALID, null = CLFS_LSN_NULL, lsn;
@@ -1071,7 +1103,7 @@ TEST(arguments_of_reading_are_checked) /* CLFS-READ-06 … -11 -19 -20 -25 -26 -
 
 /* ---- later tiers ---- */
 
-TEST(what_is_not_here_yet_says_so) /* CLFS-INIT-01 … -04 CLFS-TRUNC-01 CLFS-ARCH-05 */
+TEST(what_is_not_here_yet_says_so) /* CLFS-INIT-01..04 CLFS-TRUNC-01 CLFS-ARCH-05 */
 {
     struct world world = begin();
     CLFS_SCAN_CONTEXT scan = {0};
