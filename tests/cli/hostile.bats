@@ -136,3 +136,23 @@ as_nobody() {
     [ -d t/mine/locked ]
     no_debris
 }
+
+@test "a change set cannot change the state it is recovered from, nor move it" {
+    mkdir t/app
+    export KTM_HOME=$work/t/app/home
+    run "$KTM" apply --put new/f:t/app/beside
+    exits 0
+    for step in "--put new/f:t/app/home/tm.blf" "--delete t/app/home/file/identity" \
+        "--put new/f:t/app/home/file/x" "--tree new:t/app" "--rename t/app:t/moved" \
+        "--rename t/app/home:t/home" "--chmod 755:t/app/home"; do
+        # shellcheck disable=SC2086 # words
+        run "$KTM" apply $step
+        exits 1
+        says "is part of the state of all transactions"
+    done
+    run "$KTM" log verify
+    exits 0
+    run "$KTM" apply --rename t/app/beside:t/app/home/beside --chmod 750:t/app
+    exits 0
+    no_debris
+}

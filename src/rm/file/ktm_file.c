@@ -63,6 +63,7 @@ rm_start(struct ktm_file_rm *rm, HANDLE tm, const char *home,
     sys_random(sys_linux(), random, sizeof(random));
     guid_from_random(random, &fresh);
     TRY(store_open(rm->tree, home, &fresh, why, &rm->store));
+    TRY(file_rm_guard_home(rm, home, why));
     TRY(file_rm_take_up(rm, why));
     kit.identity = &rm->store->identity;
     kit.incarnation = rm->store->incarnation;
@@ -85,6 +86,7 @@ rm_open(HANDLE tm, const char *home, const struct ktm_file_options *options,
     rm->tree = tree_linux();
     sys_mutex_init(&rm->mutex);
     list_init(&rm->left);
+    path_owner_init(&rm->home, &(GUID){0});
     status = home_absolute(rm->tree, home, &path);
     if (status == STATUS_SUCCESS) {
         status = rm_start(rm, tm, path, options, why);

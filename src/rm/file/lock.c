@@ -116,6 +116,23 @@ entry_add(struct path_locks *locks, struct path_owner *owner, const char *path, 
     return STATUS_SUCCESS;
 }
 
+static NTSTATUS
+refuse(const struct path_entry *obstacle, const char *path, struct explanation *why)
+{
+    NTSTATUS status = status_raise(STATUS_TRANSACTIONAL_CONFLICT);
+    char other[GUID_TEXT_SIZE];
+
+    if (guid_is_zero(&obstacle->owner->transaction))
+        return explain(why, status,
+                       "'%s' cannot be changed: '%s' is part of the state of all transactions",
+                       path, obstacle->path);
+    guid_print(&obstacle->owner->transaction, other);
+    return explain(why, status,
+                   "'%s' is being changed by transaction {%s}, which holds '%s'%s; try again when "
+                   "that one is over",
+                   path, other, obstacle->path, obstacle->whole_tree ? " and all below" : "");
+}
+
 NTSTATUS
 path_lock(struct path_locks *locks, struct path_owner *owner, const char *path, bool whole_tree,
           struct explanation *why)
@@ -128,17 +145,7 @@ path_lock(struct path_locks *locks, struct path_owner *owner, const char *path, 
     obstacle = obstacle_above(locks, owner, path);
     if (!obstacle && whole_tree)
         obstacle = obstacle_below(locks, owner, path);
-    if (obstacle) {
-        char other[GUID_TEXT_SIZE];
-
-        guid_print(&obstacle->owner->transaction, other);
-        status = explain(why, status_raise(STATUS_TRANSACTIONAL_CONFLICT),
-                         "'%s' is being changed by transaction {%s}, which holds '%s'%s; "
-                         "try again when that one is over",
-                         path, other, obstacle->path, obstacle->whole_tree ? " and all below" : "");
-    } else {
-        status = entry_add(locks, owner, path, whole_tree);
-    }
+    status = obstacle ? refuse(obstacle, path, why) : entry_add(locks, owner, path, whole_tree);
     sys_mutex_unlock(&locks->mutex);
     return status;
 }

@@ -8,6 +8,9 @@
  * deadlock, and the sentence says who holds what. Locks last until the transaction is over; after a
  * restart the owner of a prepared transaction takes its locks again before anybody else may begin.
  *
+ * What the home itself consists of is locked by an owner without a transaction, for as long as it
+ * is open: a transaction that changes the state of transactions could not be recovered.
+ *
  * Other processes are kept out by the home, which one process has at a time; programs that know
  * nothing of transactions are noticed by what they change (docs/format/file-intent.md).
  */
@@ -25,7 +28,7 @@ struct path_locks {
 };
 
 struct path_owner {
-    GUID transaction;
+    GUID transaction; /* zero: the home */
     struct list locks;
 };
 

@@ -9,7 +9,9 @@
  */
 #include "rm/file/rm.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- references ---- */
 
@@ -31,6 +33,8 @@ file_rm_release(struct ktm_file_rm *rm)
         list_remove(&left->in_rm);
         free(left);
     }
+    if (rm->store)
+        path_locks_release(&rm->store->locks, &rm->home);
     store_close(rm->store);
     sys_mutex_deinit(&rm->mutex);
     free(rm);
@@ -53,6 +57,61 @@ file_tx_release(struct ktm_file_tx *tx)
     sys_mutex_deinit(&tx->mutex);
     free(tx);
     file_rm_release(rm);
+}
+
+/* ---- the home ---- */
+
+struct guard {
+    struct ktm_file_rm *rm;
+    const char *home; /* without symbolic links */
+    struct explanation *why;
+};
+
+static NTSTATUS
+guard_path(const struct guard *self, const char *name, bool whole_tree)
+{
+    NTSTATUS status;
+    char *path;
+
+    if (asprintf(&path, "%s%s%s", self->home, self->home[1] ? "/" : "", name) < 0)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    status = path_lock(&self->rm->store->locks, &self->rm->home, path, whole_tree, self->why);
+    free(path);
+    return status;
+}
+
+/* The log of ktm_tm_open, and the directory of the store. */
+static NTSTATUS
+guard_name(void *context, const char *name)
+{
+    if (strcmp(name, "file") == 0)
+        return guard_path(context, name, true);
+    return strncmp(name, "tm.", 3) == 0 ? guard_path(context, name, false) : STATUS_SUCCESS;
+}
+
+static NTSTATUS
+guard_home(struct ktm_file_rm *rm, struct view *view, const char *home)
+{
+    __attribute__((cleanup(owned_view_at_deinit))) struct view_at at = VIEW_AT_EMPTY;
+    struct guard guard = {.rm = rm, .why = view->why};
+
+    TRY(view_enter(view, home, &at));
+    guard.home = at.path;
+    /* Neither may the home itself be moved: whoever recovers would look for it in vain. */
+    TRY(path_lock(&rm->store->locks, &rm->home, at.path, false, view->why));
+    return view_list(view, &at, guard_name, &guard);
+}
+
+NTSTATUS
+file_rm_guard_home(struct ktm_file_rm *rm, const char *home, struct explanation *why)
+{
+    struct view view;
+    NTSTATUS status;
+
+    view_init(&view, rm->tree, &rm->store->locks, &rm->home, why);
+    status = guard_home(rm, &view, home);
+    view_deinit(&view);
+    return explain_status(why, status, "the home '%s' cannot be looked at", home);
 }
 
 /* ---- what earlier runs left ---- */

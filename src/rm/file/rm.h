@@ -14,6 +14,7 @@ struct ktm_file_rm {
     _Atomic unsigned references;
     struct tree *tree;
     struct store *store;
+    struct path_owner home; /* of the locks on the state itself */
     HANDLE tm;
     bool owns_tm;
     struct ktm_rm *kit;
@@ -44,6 +45,10 @@ struct left {
 
 extern const struct ktm_rm_author file_author;
 
+/* Keeps transactions from changing the state in the home, and from moving the home, which is an
+ * absolute path. */
+NTSTATUS file_rm_guard_home(struct ktm_file_rm *rm, const char *home,
+                            struct explanation *why) must_use;
 /* Takes up every promise in the home, with its locks. */
 NTSTATUS file_rm_take_up(struct ktm_file_rm *rm, struct explanation *why) must_use;
 void file_rm_hold(struct ktm_file_rm *rm);
