@@ -113,17 +113,18 @@ commit(struct session *session, struct result *result)
         result->code = EXIT_ATTENTION;
 }
 
-/* What an earlier run left comes first: this change set may build on it. */
-static bool
+/* What an earlier run left comes first: this change set may build on it. What cannot be finished
+ * yet keeps its paths to itself, and is no reason to refuse others. */
+static void
 recover_first(struct session *session, const struct common *common, struct result *result)
 {
-    result->status = session_recover(session, &result->recovery, &result->why);
+    struct complaint why;
+    NTSTATUS status = session_recover(session, &result->recovery, &why);
+
     result_print_recovery(result, common);
-    if (result->status == STATUS_SUCCESS)
-        return true;
-    rolled_back(result, "refused");
-    complaint_prefix(&result->why, "an earlier change could not be finished: ");
-    return false;
+    if (status != STATUS_SUCCESS && !common->is_json)
+        print_error("an earlier change is still not finished: %s; mend that and run 'ktm recover'",
+                    why.text);
 }
 
 static void
@@ -132,8 +133,7 @@ apply_in(struct session *session, const char *home, const struct arguments *argu
 {
     uint64_t now = sys_now();
 
-    if (!recover_first(session, &arguments->common, result))
-        return;
+    recover_first(session, &arguments->common, result);
     if (deadline != SYS_FOREVER && now >= deadline) {
         result->status = complain(&result->why, STATUS_ROLLBACK_TIMER_EXPIRED, "the time is over");
         rolled_back(result, "refused");

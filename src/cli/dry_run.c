@@ -102,7 +102,7 @@ can_be_tried(const struct changeset *set, const struct step *step)
         if (tree->verb == STEP_TREE && (is_at_or_below(step->path, tree->path) ||
                                         (step->from && is_at_or_below(step->from, tree->path))))
             return false;
-    return step->verb != STEP_TREE;
+    return true;
 }
 
 static NTSTATUS
@@ -121,25 +121,31 @@ look_at_tree(const struct step *step, struct complaint *why)
 }
 
 static NTSTATUS
+try_step(struct session *session, const struct changeset *set, const struct step *step,
+         size_t *tried, struct complaint *why)
+{
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (interrupt_name())
+        return complain(why, STATUS_CANCELLED, "%s", interrupt_name());
+    if (step->verb == STEP_TREE)
+        status = look_at_tree(step, why);
+    else if (can_be_tried(set, step))
+        status = session_step(session, step, why);
+    else
+        return STATUS_SUCCESS;
+    *tried += step->verb != STEP_TREE;
+    if (status != STATUS_SUCCESS && step->line)
+        complaint_prefix(why, "%s:%u:%u: ", set->name, step->line, step->column);
+    return status;
+}
+
+static NTSTATUS
 try_steps(struct session *session, const struct changeset *set, size_t *tried,
           struct complaint *why)
 {
-    for (size_t i = 0; i < set->count; i++) {
-        const struct step *step = &set->steps[i];
-        NTSTATUS status;
-
-        if (interrupt_name())
-            return complain(why, STATUS_CANCELLED, "%s", interrupt_name());
-        if (step->verb == STEP_TREE)
-            TRY(look_at_tree(step, why));
-        if (!can_be_tried(set, step))
-            continue;
-        status = session_step(session, step, why);
-        if (status != STATUS_SUCCESS && step->line)
-            complaint_prefix(why, "%s:%u:%u: ", set->name, step->line, step->column);
-        TRY(status);
-        (*tried)++;
-    }
+    for (size_t i = 0; i < set->count; i++)
+        TRY(try_step(session, set, &set->steps[i], tried, why));
     return STATUS_SUCCESS;
 }
 

@@ -17,13 +17,14 @@ void
 interrupt_watch(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    static const struct sigaction ask = {.sa_handler = remember,
+                                         .sa_flags = SA_RESTART | (int)SA_RESETHAND};
 
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         struct sigaction before;
 
         if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
-            sigaction(numbers[i],
-                      &(struct sigaction){.sa_handler = remember, .sa_flags = SA_RESTART}, NULL);
+            sigaction(numbers[i], &ask, NULL);
     }
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Ctrl-C and its like: remembered, and looked at where the work can be taken back. Once the commit
- * has been asked for they change nothing any more; the outcome is told all the same.
+ * has been asked for they change nothing any more; the outcome is told all the same. Who asks
+ * twice ends the process at once, and 'ktm recover' takes back or finishes what it left.
  */
 #pragma once
 

@@ -14,8 +14,9 @@ main(int count, char **arguments)
     const char *name = count > 1 ? arguments[1] : "";
 
     setlocale(LC_CTYPE, ""); /* whether tables may have lines that are not ASCII */
-    /* An output that nobody reads is an error to report, not a reason to die half-way. */
+    /* An output that nobody reads is an error to report, no reason to die half-way. */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow: the same */
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
         name = "help";
     else if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)

@@ -2,20 +2,17 @@
 /* The library, as apply and recover use it. */
 #include "cli/session.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/home.h"
 #include "cli/interrupt.h"
 #include "cli/manager.h"
 #include "cli/owned.h"
+#include "cli/stream.h"
 #include "ktm_file.h" /* public */
 #include "sys/thread.h"
 #include "wdm.h" /* public */
@@ -294,47 +291,47 @@ complain_of(struct session *session, NTSTATUS status, struct complaint *why)
     char text[COMPLAINT_SIZE];
 
     if (sys_now() >= session->deadline &&
-        (status == STATUS_TRANSACTION_NOT_ACTIVE || status == STATUS_TRANSACTION_ALREADY_ABORTED))
+        (status == STATUS_TRANSACTION_NOT_ACTIVE || status == STATUS_TRANSACTION_ALREADY_ABORTED ||
+         status == STATUS_ROLLBACK_TIMER_EXPIRED))
         return complain(why, STATUS_ROLLBACK_TIMER_EXPIRED, "the time is over");
     if (ktm_file_error(session->tx, text, sizeof(text)))
         return complain(why, status, "%s", text);
     return complain(why, status, "%s", STATUS_WORDS(status));
 }
 
-/* What is no file of a file system, such as a pipe in /dev/fd, is opened as the system does it;
- * *fd stays -1 for all else. */
 static NTSTATUS
-open_stream(const char *path, int *fd, struct complaint *why)
+put_content(struct session *session, const struct step *step, struct ktm_file_content content)
 {
-    struct stat info;
+    if (step->verb == STEP_APPEND)
+        return ktm_file_append(session->tx, step->path, content);
+    return ktm_file_put(session->tx, step->path, step->has_mode ? step->mode : KTM_FILE_MODE_KEEP,
+                        content);
+}
 
-    if (stat(path, &info) != 0 || S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))
-        return STATUS_SUCCESS;
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    if (*fd < 0)
-        return complain(why, STATUS_ACCESS_DENIED, "cannot read %s: %s", QUOTE(path),
-                        strerror(errno));
-    return STATUS_SUCCESS;
+static NTSTATUS
+put_stream(struct session *session, const struct step *step, struct complaint *why)
+{
+    struct stream stream = {.deadline = session->deadline};
+    NTSTATUS status;
+
+    TRY(stream_open(&stream, step->from, why));
+    status = put_content(session, step, ktm_file_from_reader(stream_read, &stream));
+    stream_close(&stream);
+    if (status == STATUS_CANCELLED)
+        return complain(why, status, "%s", interrupt_name() ?: "cancelled");
+    return status == STATUS_SUCCESS ? status : complain_of(session, status, why);
 }
 
 static NTSTATUS
 put(struct session *session, const struct step *step, struct complaint *why)
 {
-    struct ktm_file_content content = ktm_file_bytes(step->content, step->content_size);
-    uint32_t mode = step->has_mode ? step->mode : KTM_FILE_MODE_KEEP;
     NTSTATUS status;
-    int fd = -1;
 
-    if (step->from) {
-        TRY(open_stream(step->from, &fd, why));
-        content = fd < 0 ? ktm_file_from(step->from) : ktm_file_from_fd(fd);
-    }
-    if (step->verb == STEP_PUT)
-        status = ktm_file_put(session->tx, step->path, mode, content);
-    else
-        status = ktm_file_append(session->tx, step->path, content);
-    if (fd >= 0)
-        (void)close(fd); /* it was only read */
+    if (step->from && stream_is_one(step->from))
+        return put_stream(session, step, why);
+    status = put_content(session, step,
+                         step->from ? ktm_file_from(step->from)
+                                    : ktm_file_bytes(step->content, step->content_size));
     return status == STATUS_SUCCESS ? status : complain_of(session, status, why);
 }
 
@@ -378,8 +375,8 @@ perform(struct session *session, const struct step *step)
     }
 }
 
-NTSTATUS
-session_step(struct session *session, const struct step *step, struct complaint *why)
+static NTSTATUS
+do_step(struct session *session, const struct step *step, struct complaint *why)
 {
     NTSTATUS status;
 
@@ -387,6 +384,18 @@ session_step(struct session *session, const struct step *step, struct complaint 
         return put(session, step, why);
     status = perform(session, step);
     return status == STATUS_SUCCESS ? status : complain_of(session, status, why);
+}
+
+NTSTATUS
+session_step(struct session *session, const struct step *step, struct complaint *why)
+{
+    NTSTATUS status = do_step(session, step, why);
+    char label[STEP_LABEL_SIZE];
+
+    /* The library numbers the steps as well, but has no name for what was no step to it. */
+    if (status != STATUS_SUCCESS && strncmp(why->text, "step ", 5) != 0)
+        complaint_prefix(why, "%s: ", step_label(step, label));
+    return status;
 }
 
 /* ---- the end of it ---- */
