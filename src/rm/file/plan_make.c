@@ -6,9 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct top {
+    struct view_node *node;
+    char *path; /* where it is on disk now */
+    size_t size;
+};
+
 struct maker {
     struct work *work;
     struct plan *plan;
+    struct top *tops;
+    size_t top_count;
     unsigned *steps; /* for each chain: the last step that had to do with it */
 };
 
@@ -73,11 +81,10 @@ plan_identify(struct plan *plan, const struct view_node *node, const struct tree
 /* ---- directories ---- */
 
 static bool
-is_at_or_below(const char *path, const char *top)
+is_at_or_below(const char *path, const struct top *top)
 {
-    size_t size = strlen(top);
-
-    return strncmp(path, top, size) == 0 && (path[size] == '\0' || path[size] == '/');
+    return strncmp(path, top->path, top->size) == 0 &&
+           (path[top->size] == '\0' || path[top->size] == '/');
 }
 
 /* Where a directory that takes part in the plan is on disk now; allocated. NULL: no memory. */
@@ -94,35 +101,48 @@ object_path(struct work *work, const struct view_node *node)
     return path;
 }
 
-/* The nearest directory that the plan moves, or makes, and that the directory on disk is or is
- * below. */
+/* The directories on disk that the plan moves, and the copies it makes: what lies below them is
+ * found again by way of them. */
 static NTSTATUS
-node_above(struct maker *maker, const struct view_dir *dir, struct view_node **out,
-           const char **rest)
+tops_add(struct maker *maker)
 {
     struct view_node *node;
-    size_t longest = 0;
 
-    *out = NULL;
-    *rest = dir->path;
     LIST_EACH (node, &maker->work->view.nodes, in_view) {
         bool is_copy = node->origin == NODE_COPY && node->place;
+        struct top *more;
+        char *path;
 
         if (node->kind != TREE_DIRECTORY || node->origin == NODE_MADE ||
             (node->plan_index == PLAN_NONE && !is_copy))
             continue;
-        char *path = object_path(maker->work, node);
+        more = realloc(maker->tops, (maker->top_count + 1) * sizeof(*more));
+        if (more)
+            maker->tops = more;
+        path = more ? object_path(maker->work, node) : NULL;
         if (!path)
             return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-        size_t size = strlen(path);
-        if (size > longest && is_at_or_below(dir->path, path)) {
-            longest = size;
-            *out = node;
-            *rest = dir->path + size + (dir->path[size] == '/');
-        }
-        free(path);
+        maker->tops[maker->top_count++] =
+            (struct top){.node = node, .path = path, .size = strlen(path)};
     }
     return STATUS_SUCCESS;
+}
+
+/* The nearest of them that the directory on disk is or is below; NULL: none. */
+static struct view_node *
+top_above(const struct maker *maker, const struct view_dir *dir, const char **rest)
+{
+    const struct top *nearest = NULL;
+
+    for (size_t i = 0; i < maker->top_count; i++)
+        if (is_at_or_below(dir->path, &maker->tops[i]) &&
+            (!nearest || maker->tops[i].size > nearest->size))
+            nearest = &maker->tops[i];
+    *rest = dir->path;
+    if (!nearest)
+        return NULL;
+    *rest += nearest->size + (dir->path[nearest->size] == '/');
+    return nearest->node;
 }
 
 /* A directory inside a new one: below the outermost of them. Allocates *path. */
@@ -172,7 +192,7 @@ dir_add(struct maker *maker, struct view_dir *dir)
     NTSTATUS status;
 
     if (!dir->maker)
-        TRY(node_above(maker, dir, &above, &rest));
+        above = top_above(maker, dir, &rest);
     if (dir->maker)
         TRY(path_in_made(dir, &inside, &path));
     else if (above && above->plan_index == PLAN_NONE)
@@ -436,6 +456,7 @@ make(struct maker *maker)
     LIST_EACH (dir, &maker->work->view.dirs, in_view)
         dir->plan_index = PLAN_NONE;
     TRY(objects_add(maker));
+    TRY(tops_add(maker));
     TRY(chains_add(maker));
     TRY(attributes_add(maker));
     chains_sort(maker);
@@ -456,6 +477,9 @@ plan_make(struct work *work, struct plan **out)
     maker.plan = plan;
     status = make(&maker);
     free(maker.steps);
+    for (size_t i = 0; i < maker.top_count; i++)
+        free(maker.tops[i].path);
+    free(maker.tops);
     TRY(status);
     *out = give(plan);
     return STATUS_SUCCESS;

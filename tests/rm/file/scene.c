@@ -381,8 +381,8 @@ faulty_tree_init(struct faulty_tree *faulty, enum accident accident, unsigned at
 static const char *
 place(const char *name)
 {
-    static char paths[2][4096];
-    char *path = paths[name[0] == 'h'];
+    static char paths[3][4096];
+    char *path = paths[name[0] == 'h' ? 0 : name[1] == 'w' ? 1 : 2];
     char *real;
 
     if (!path[0]) {
@@ -404,6 +404,12 @@ const char *
 scene_tree(void)
 {
     return place("tree");
+}
+
+const char *
+scene_twin(void)
+{
+    return place("twin");
 }
 
 const char *
@@ -433,6 +439,7 @@ scene_reset(void (*build)(void))
     umask(022);
     remove_all(scene_home());
     remove_all(scene_tree());
+    remove_all(scene_twin());
     EXPECT(mkdir(scene_home(), 0700) == 0);
     EXPECT(mkdir(scene_tree(), 0755) == 0);
     if (build)
@@ -521,10 +528,43 @@ hash_of_attributes(const char *path)
     return sum;
 }
 
-static void
-collect(struct lines *lines, const char *top, const char *below)
+/* Everything a name stands for. */
+static char *
+full_line(const char *path, const char *name, const struct stat *info)
 {
-    char target[4096], *path, *inner, *line;
+    char target[4096] = "", *line;
+
+    if (S_ISLNK(info->st_mode))
+        EXPECT(readlink(path, target, sizeof(target) - 1) > 0);
+    EXPECT(asprintf(&line, "%s %o %u:%u %lld %016llx %016llx %s\n", name, info->st_mode,
+                    info->st_uid, info->st_gid,
+                    S_ISREG(info->st_mode) ? (long long)info->st_size : 0,
+                    (unsigned long long)(S_ISREG(info->st_mode) ? hash_of_file(path) : 0),
+                    (unsigned long long)hash_of_attributes(path), target) > 0);
+    return line;
+}
+
+static char *
+outline_line(const char *path, const char *name, const struct stat *info)
+{
+    char target[4096] = "", *line;
+
+    if (S_ISLNK(info->st_mode))
+        EXPECT(readlink(path, target, sizeof(target) - 1) > 0);
+    EXPECT(asprintf(&line, "%s %c %016llx %s\n", name,
+                    S_ISDIR(info->st_mode)   ? 'd'
+                    : S_ISLNK(info->st_mode) ? 'l'
+                                             : 'f',
+                    (unsigned long long)(S_ISREG(info->st_mode) ? hash_of_file(path) : 0),
+                    target) > 0);
+    return line;
+}
+
+static void
+collect(struct lines *lines, const char *top, const char *below,
+        char *(*line_of)(const char *path, const char *name, const struct stat *info))
+{
+    char *path, *inner;
     DIR *directory;
     struct dirent *entry;
     struct stat info;
@@ -539,43 +579,114 @@ collect(struct lines *lines, const char *top, const char *below)
         EXPECT(asprintf(&inner, "%s%s%s", below, below[0] ? "/" : "", entry->d_name) > 0);
         EXPECT(asprintf(&path, "%s/%s", top, inner) > 0);
         EXPECT(lstat(path, &info) == 0);
-        memset(target, 0, sizeof(target));
-        if (S_ISLNK(info.st_mode))
-            EXPECT(readlink(path, target, sizeof(target) - 1) > 0);
-        EXPECT(asprintf(&line, "%s %o %u:%u %lld %016llx %016llx %s\n", inner, info.st_mode,
-                        info.st_uid, info.st_gid,
-                        S_ISREG(info.st_mode) ? (long long)info.st_size : 0,
-                        (unsigned long long)(S_ISREG(info.st_mode) ? hash_of_file(path) : 0),
-                        (unsigned long long)hash_of_attributes(path), target) > 0);
-        lines_add(lines, line);
+        lines_add(lines, line_of(path, inner, &info));
         if (S_ISDIR(info.st_mode))
-            collect(lines, top, inner);
+            collect(lines, top, inner, line_of);
         free(inner);
         free(path);
     }
     closedir(directory);
 }
 
+/* Sorted and joined; frees the lines. */
+static char *
+lines_join(struct lines *lines)
+{
+    size_t size = 1;
+    char *text;
+
+    if (lines->count)
+        qsort(lines->at, lines->count, sizeof(char *), compare_lines);
+    for (size_t i = 0; i < lines->count; i++)
+        size += strlen(lines->at[i]);
+    text = calloc(1, size);
+    EXPECT(text);
+    for (size_t i = 0, at = 0; i < lines->count; i++) {
+        strcpy(text + at, lines->at[i]);
+        at += strlen(lines->at[i]);
+        free(lines->at[i]);
+    }
+    free(lines->at);
+    return text;
+}
+
 char *
 scene_manifest(const char *top)
 {
     struct lines lines = {0};
-    size_t size = 1;
-    char *text;
 
-    collect(&lines, top, "");
-    if (lines.count)
-        qsort(lines.at, lines.count, sizeof(char *), compare_lines);
-    for (size_t i = 0; i < lines.count; i++)
-        size += strlen(lines.at[i]);
-    text = calloc(1, size);
-    EXPECT(text);
-    for (size_t i = 0; i < lines.count; i++) {
-        strcat(text, lines.at[i]);
-        free(lines.at[i]);
+    collect(&lines, top, "", full_line);
+    return lines_join(&lines);
+}
+
+char *
+scene_outline(const char *top)
+{
+    struct lines lines = {0};
+
+    collect(&lines, top, "", outline_line);
+    return lines_join(&lines);
+}
+
+/* ---- what a transaction sees ---- */
+
+struct looking {
+    struct work *work;
+    struct lines *lines;
+    const char *below;
+};
+
+static uint64_t
+hash_in_view(struct work *work, const char *path)
+{
+    char buffer[4096];
+    uint64_t hash = 0, offset = 0;
+    size_t got;
+
+    for (;;) {
+        EXPECT_OK(work_read(work, path, offset, buffer, sizeof(buffer), &got));
+        if (got == 0)
+            return hash;
+        hash = hash_bytes(hash, buffer, got);
+        offset += got;
     }
-    free(lines.at);
-    return text;
+}
+
+static NTSTATUS
+look_at(void *context, const char *name)
+{
+    struct looking *self = context, inside;
+    char *path, *line, *target = NULL;
+    struct tree_info info;
+
+    EXPECT(asprintf(&path, "%s%s%s", self->below, self->below[0] ? "/" : "", name) > 0);
+    EXPECT_OK(work_stat(self->work, path, &info));
+    if (info.kind == TREE_SYMLINK)
+        EXPECT_OK(work_readlink(self->work, path, &target));
+    EXPECT(
+        asprintf(&line, "%s %c %016llx %s\n", path,
+                 info.kind == TREE_DIRECTORY ? 'd'
+                 : info.kind == TREE_SYMLINK ? 'l'
+                                             : 'f',
+                 (unsigned long long)(info.kind == TREE_FILE ? hash_in_view(self->work, path) : 0),
+                 target ? target : "") > 0);
+    lines_add(self->lines, line);
+    inside = (struct looking){.work = self->work, .lines = self->lines, .below = path};
+    if (info.kind == TREE_DIRECTORY)
+        EXPECT_OK(work_list(self->work, path, look_at, &inside));
+    free(target);
+    free(path);
+    return STATUS_SUCCESS;
+}
+
+char *
+scene_outline_of_view(struct work *work)
+{
+    struct lines lines = {0};
+    struct looking top = {.work = work, .lines = &lines, .below = ""};
+
+    EXPECT_OK(work_list(work, ".", look_at, &top));
+    return lines_join(&lines);
 }
 
 void
@@ -646,21 +757,28 @@ plain_write(const char *path, const char *content, int flags, unsigned mode)
 static bool
 plain_tree(const char *to, const char *from)
 {
-    char command[40000];
+    char command[50000];
 
-    snprintf(command, sizeof(command), "rm -rf '%s' && cp -a '%s' '%s'", to, from, to);
+    snprintf(command, sizeof(command),
+             "cp -a '%s' '%s.new' && rm -rf '%s' && mv -T '%s.new' '%s'", from, to, to, to, to);
     return system(command) == 0;
 }
 
 bool
 scene_do_plainly(const struct op *op)
 {
-    char a[8192], b[8192] = "";
-    struct stat info;
+    return scene_do_plainly_at(scene_tree(), op);
+}
 
-    snprintf(a, sizeof(a), "%s", scene_path(op->a));
+bool
+scene_do_plainly_at(const char *top, const struct op *op)
+{
+    char a[8192], b[8192] = "";
+    struct stat info, other;
+
+    snprintf(a, sizeof(a), "%s/%s", top, op->a);
     if (op->b)
-        snprintf(b, sizeof(b), "%s", scene_path(op->b));
+        snprintf(b, sizeof(b), "%s/%s", top, op->b);
     switch (op->kind) {
     case PUT:
         return plain_write(a, op->b, O_TRUNC, op->mode);
@@ -672,9 +790,9 @@ scene_do_plainly(const struct op *op)
         return mkdir(a, 0777) == 0 && (!op->mode || chmod(a, op->mode) == 0);
     case RMDIR:
         return rmdir(a) == 0;
-    case RENAME:
+    case RENAME: /* of a name to itself there is nothing to do */
         return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_NOREPLACE) == 0 ||
-               (strcmp(a, b) == 0 && lstat(a, &info) == 0);
+               (lstat(a, &info) == 0 && lstat(b, &other) == 0 && info.st_ino == other.st_ino);
     case REPLACE:
         return rename(a, b) == 0;
     case SYMLINK:

@@ -37,8 +37,9 @@ void faulty_tree_init(struct faulty_tree *faulty, enum accident accident, unsign
 /* Absolute paths below test_directory(); static, good for one test. */
 const char *scene_home(void);
 const char *scene_tree(void);
+const char *scene_twin(void);                 /* a second tree */
 const char *scene_path(const char *relative); /* below the tree; one of eight buffers */
-/* Empties both and builds the tree again. */
+/* Empties all and builds the tree again. */
 void scene_reset(void (*build)(void));
 void scene_write(const char *relative, const char *content);
 void scene_mkdir(const char *relative);
@@ -46,6 +47,9 @@ char *scene_read(const char *relative); /* NULL: not there */
 
 /* One line for each thing below: path, kind, mode, owner, content, attributes. Allocated. */
 char *scene_manifest(const char *top);
+/* The same with path, kind and content only; of what is on disk, and of what a transaction sees. */
+char *scene_outline(const char *top);
+char *scene_outline_of_view(struct work *work);
 /* Fails when a hidden name or a conflict is anywhere below the tree, or a promise in the home. */
 void scene_expect_clean(void);
 
@@ -63,8 +67,10 @@ struct op {
 };
 
 NTSTATUS scene_do(struct work *work, const struct op *op);
-/* The same with plain system calls in the tree; false when they refuse. */
+/* The same with plain system calls in the tree, or below another directory; false when they refuse.
+ */
 bool scene_do_plainly(const struct op *op);
+bool scene_do_plainly_at(const char *top, const struct op *op);
 
 /* ---- transactions ---- */
 
