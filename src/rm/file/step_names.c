@@ -359,6 +359,22 @@ tree_stage(struct work *work, struct view_dir *yard, int from, struct view_node 
     return STATUS_SUCCESS;
 }
 
+/* What earlier steps ordered for the source itself also holds for the copy. */
+static void
+orders_inherit(struct work *work, const struct view_at *source, struct view_node *copy)
+{
+    struct view_node *node;
+
+    LIST_EACH (node, &work->view.nodes, in_view)
+        if (node != copy && view_at_is(source, node)) {
+            copy->sets_mode = node->sets_mode;
+            copy->sets_owner = node->sets_owner;
+            copy->mode = node->mode;
+            copy->owner = node->owner;
+            copy->group = node->group;
+        }
+}
+
 static NTSTATUS
 tree(struct work *work, const char *to, const char *from)
 {
@@ -385,6 +401,7 @@ tree(struct work *work, const char *to, const char *from)
     TRY(explain_status(&work->why, tree_open(work->tree, source.fd, ".", TREE_OPEN_DIRECTORY, &fd),
                        "'%s' cannot be opened", from));
     TRY(tree_stage(work, view_yard(place.name->dir), fd, &node));
+    orders_inherit(work, &source, node);
     if (old && old->origin == NODE_DISK)
         old->goes_whole = true;
     return step_place(work, place.name, node);

@@ -760,7 +760,7 @@ plain_tree(const char *to, const char *from)
     char command[50000];
 
     snprintf(command, sizeof(command),
-             "cp -a '%s' '%s.new' && rm -rf '%s' && mv -T '%s.new' '%s'", from, to, to, to, to);
+             "cp -a '%s/.' '%s.new' && rm -rf '%s' && mv -T '%s.new' '%s'", from, to, to, to, to);
     return system(command) == 0;
 }
 
