@@ -305,12 +305,12 @@ move(struct performer *self, const struct seen *from, const struct seen *to, enu
     return tree_rename(self->tree, from->at, from->name, to->at, to->name, how);
 }
 
-/* Whether the chain has come farther than its first object. */
+/* Whether this is one of the chain's own objects. */
 static bool
-has_begun(const struct performer *self, const struct plan_chain *chain, const struct seen *hand)
+is_of_chain(const struct performer *self, const struct plan_chain *chain, const struct seen *seen)
 {
-    for (uint32_t i = 1; i < chain->count; i++)
-        if (is_object(self, chain->objects[i], hand))
+    for (uint32_t i = 0; i < chain->count; i++)
+        if (is_object(self, chain->objects[i], seen))
             return true;
     return false;
 }
@@ -336,51 +336,72 @@ chain_lead(struct performer *self, const struct plan_chain *chain)
                           lead.name);
 }
 
-/* What came into the hand should be the next object; anything else is somebody else's. */
+/* What came into the hand from slot i should be the next object. When it is somebody else's
+ * instead, it is kept if that object was to be removed, and goes where that object was to go if it
+ * was to be moved. */
 static NTSTATUS
 receive(struct performer *self, const struct plan_chain *chain, uint32_t i, const struct seen *met)
 {
-    const struct plan_slot *hand = &self->plan->slots[chain->slots[0]];
-    int at;
+    uint32_t next = chain->objects[i];
 
-    if (i < chain->count && is_object(self, chain->objects[i], met))
+    if (is_object(self, next, met))
         return STATUS_SUCCESS;
-    TRY(dir_open(self, hand->dir, &at));
-    return set_aside(self, at, hand->name, chain->slots[i]);
+    if (self->plan->objects[next].fate != PLAN_STAYS)
+        return set_aside(self, met->at, met->name, chain->slots[i]);
+    report(self, CONFLICT_TAKEN, chain->slots[i], NULL);
+    return STATUS_SUCCESS;
 }
 
-/* Puts what is in the hand into slot i. */
+/* One attempt to put what is in the hand into slot i. *is_done is false when somebody was quicker.
+ */
+static NTSTATUS
+place_once(struct performer *self, const struct plan_chain *chain, uint32_t i, bool *is_done)
+{
+    struct seen hand, target;
+    bool is_free;
+    NTSTATUS status;
+
+    TRY(look(self, chain->slots[0], &hand));
+    TRY(look(self, chain->slots[i], &target));
+    is_free = target.info.kind == TREE_NOTHING;
+    *is_done = false;
+    /* The last slot was free when we promised. */
+    if (!is_free && i == chain->count)
+        return set_aside(self, target.at, target.name, chain->slots[i]);
+    if (hand.info.kind == TREE_NOTHING || (is_free && i < chain->count))
+        report(self, CONFLICT_GONE, chain->slots[i], NULL);
+    *is_done = true;
+    if (hand.info.kind == TREE_NOTHING)
+        return STATUS_SUCCESS;
+    status = move(self, &hand, &target, is_free ? TREE_KEEP : TREE_EXCHANGE);
+    if (status == STATUS_OBJECT_NAME_COLLISION || status == STATUS_OBJECT_NAME_NOT_FOUND) {
+        *is_done = false; /* made or removed this very moment */
+        return STATUS_SUCCESS;
+    }
+    TRY(status);
+    if (is_free)
+        return STATUS_SUCCESS;
+    /* What is in the hand now is looked at again: it may not be what we saw. */
+    TRY(look(self, chain->slots[0], &hand));
+    return receive(self, chain, i, &hand);
+}
+
 static NTSTATUS
 place(struct performer *self, const struct plan_chain *chain, uint32_t i)
 {
-    for (unsigned tries = 0; tries < TRIES_MAX; tries++) {
-        struct seen hand, target;
-        NTSTATUS status;
+    bool is_done = false;
 
-        TRY(look(self, chain->slots[0], &hand));
-        TRY(look(self, chain->slots[i], &target));
-        bool is_free = target.info.kind == TREE_NOTHING;
-        if (hand.info.kind == TREE_NOTHING || (is_free && i < chain->count))
-            report(self, CONFLICT_GONE, chain->slots[i], NULL);
-        if (hand.info.kind == TREE_NOTHING)
-            return STATUS_SUCCESS;
-        status = move(self, &hand, &target, is_free ? TREE_KEEP : TREE_EXCHANGE);
-        if (status == STATUS_OBJECT_NAME_COLLISION || status == STATUS_OBJECT_NAME_NOT_FOUND)
-            continue; /* somebody made or removed it this very moment */
-        TRY(status);
-        if (is_free)
-            return STATUS_SUCCESS;
-        /* What is in the hand now is looked at again: it may not be what we saw. */
-        TRY(look(self, chain->slots[0], &hand));
-        return receive(self, chain, i, &hand);
-    }
+    for (unsigned tries = 0; tries < TRIES_MAX && !is_done; tries++)
+        TRY(place_once(self, chain, i, &is_done));
+    if (is_done)
+        return STATUS_SUCCESS;
     return explain(self->why, status_raise(STATUS_DEVICE_BUSY),
                    "somebody else changes '%s' all the time",
                    self->plan->slots[chain->slots[i]].name);
 }
 
-/* The first slot is a name that others see, and holds something else than what was to be renamed.
- */
+/* The first slot is a name that others see, and holds something else than what was to be renamed or
+ * removed. */
 static NTSTATUS
 place_other(struct performer *self, const struct plan_chain *chain, const struct seen *hand)
 {
@@ -422,8 +443,8 @@ chain_step(struct performer *self, const struct plan_chain *chain, uint32_t i)
         return STATUS_SUCCESS;
     if (is_object(self, chain->objects[i - 1], &hand))
         return place(self, chain, i);
-    if (i == 1 && hand.info.kind != TREE_NOTHING && !has_begun(self, chain, &hand)) {
-        if (chain->lead != PLAN_NONE) /* taken from the lead, now or before */
+    if (hand.info.kind != TREE_NOTHING && !is_of_chain(self, chain, &hand)) {
+        if (i > 1 || chain->lead != PLAN_NONE) /* taken in its stead, now or before */
             return place(self, chain, i);
         if (!is_hidden(hand.name))
             return place_other(self, chain, &hand);

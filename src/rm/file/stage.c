@@ -23,28 +23,10 @@ is_notable(const struct view_dir *dir)
     return !dir->maker && !dir->is_private; /* those below a COPY go with the copy */
 }
 
-/* A note with every directory of the view, in which a hidden name may be needed. */
+/* The directories of the view, in which hidden names may be needed; allocated, the paths are lent.
+ */
 static NTSTATUS
-note_write(struct work *work)
-{
-    struct view_dir *dir;
-    struct plan_dir *dirs;
-    size_t count;
-    NTSTATUS status;
-
-    TRY(stage_dirs(work, false, &dirs, &count));
-    status = store_note(work->store, &work->transaction, dirs, count, &work->why);
-    free(dirs);
-    TRY(status);
-    work->is_noted = true;
-    LIST_EACH (dir, &work->view.dirs, in_view)
-        if (is_notable(dir))
-            dir->is_noted = true;
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS
-stage_dirs(struct work *work, bool noted_only, struct plan_dir **out, size_t *count)
+notable_dirs(struct work *work, struct plan_dir **out, size_t *count)
 {
     struct view_dir *dir;
     struct plan_dir *dirs;
@@ -57,12 +39,31 @@ stage_dirs(struct work *work, bool noted_only, struct plan_dir **out, size_t *co
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     *count = 0;
     LIST_EACH (dir, &work->view.dirs, in_view)
-        if (is_notable(dir) && (dir->is_noted || !noted_only))
+        if (is_notable(dir))
             dirs[(*count)++] = (struct plan_dir){.inside = PLAN_NONE,
                                                  .path = dir->path,
                                                  .inode = dir->info.inode,
                                                  .born = dir->info.born};
     *out = dirs;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+note_write(struct work *work)
+{
+    struct view_dir *dir;
+    struct plan_dir *dirs;
+    size_t count;
+    NTSTATUS status;
+
+    TRY(notable_dirs(work, &dirs, &count));
+    work->is_noted = true;
+    status = store_note(work->store, &work->transaction, dirs, count, &work->why);
+    free(dirs);
+    TRY(status);
+    LIST_EACH (dir, &work->view.dirs, in_view)
+        if (is_notable(dir))
+            dir->is_noted = true;
     return STATUS_SUCCESS;
 }
 

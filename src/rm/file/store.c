@@ -261,12 +261,32 @@ store_forget(struct store *store, const GUID *transaction, struct explanation *w
 
 /* ---- sweeping ---- */
 
-/* Removes the hidden names of one transaction in one directory, durably. */
-static NTSTATUS
-sweep_directory(struct store *store, const struct plan_dir *dir, const char *prefix,
-                struct explanation *why)
+NTSTATUS
+store_sweep(struct store *store, const GUID *transaction, int at, const char *path,
+            struct explanation *why)
 {
+    char prefix[HIDDEN_NAME_SIZE], text[GUID_TEXT_SIZE];
     __attribute__((cleanup(owned_found_deinit))) struct found found = {.prefix = prefix};
+
+    guid_print(transaction, text);
+    snprintf(prefix, sizeof(prefix), HIDDEN_PREFIX "%s.", text);
+    TRY(explain_status(why, tree_list(store->tree, at, found_add, &found), "'%s' cannot be read",
+                       path));
+    if (found.is_out_of_memory)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    for (size_t i = 0; i < found.count; i++)
+        TRY(explain_status(why, copy_remove(store->tree, at, found.names[i]),
+                           "'%s/%s' cannot be removed", path, found.names[i]));
+    /* Also when nothing was found: what removed it may not have come to this. */
+    return explain_status(why, tree_sync(store->tree, at), "'%s' cannot be made durable", path);
+}
+
+/* One directory that a note speaks of. Answers: OBJECT_PATH_NOT_FOUND (it is not there: its file
+ * system may not be mounted). */
+static NTSTATUS
+sweep_noted(struct store *store, const GUID *transaction, const struct plan_dir *dir,
+            struct explanation *why)
+{
     owned_fd int fd = TREE_NOWHERE;
     struct tree_info info;
     NTSTATUS status = tree_open(store->tree, TREE_NOWHERE, dir->path, TREE_OPEN_DIRECTORY, &fd);
@@ -275,39 +295,25 @@ sweep_directory(struct store *store, const struct plan_dir *dir, const char *pre
         TRY(tree_info(store->tree, fd, "", &info));
     if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_NOT_A_DIRECTORY ||
         (status == STATUS_SUCCESS && (info.inode != dir->inode || info.born != dir->born)))
-        return explain(
-            why, status_raise(STATUS_OBJECT_PATH_NOT_FOUND),
-            "the directory '%s' is not there (is its file system mounted?); hidden files "
-            "'%s*' may be left in it",
-            dir->path, prefix);
+        return status_raise(STATUS_OBJECT_PATH_NOT_FOUND);
     TRY(explain_status(why, status, "'%s' cannot be opened", dir->path));
-    TRY(tree_list(store->tree, fd, found_add, &found));
-    if (found.is_out_of_memory)
-        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-    for (size_t i = 0; i < found.count; i++)
-        TRY(explain_status(why, copy_remove(store->tree, fd, found.names[i]),
-                           "'%s/%s' cannot be removed", dir->path, found.names[i]));
-    /* Also when nothing was found: what removed it may not have come to this. */
-    return explain_status(why, tree_sync(store->tree, fd), "'%s' cannot be made durable",
-                          dir->path);
+    return store_sweep(store, transaction, fd, dir->path, why);
 }
 
-NTSTATUS
-store_sweep(struct store *store, const GUID *transaction, const struct plan_dir *dirs, size_t count,
-            struct explanation *why)
+static NTSTATUS
+sweep_all(struct store *store, const struct plan *note, struct explanation *why)
 {
-    char prefix[HIDDEN_NAME_SIZE], text[GUID_TEXT_SIZE];
-    NTSTATUS first = STATUS_SUCCESS;
+    NTSTATUS missing = STATUS_SUCCESS;
 
-    guid_print(transaction, text);
-    snprintf(prefix, sizeof(prefix), HIDDEN_PREFIX "%s.", text);
-    for (size_t i = 0; i < count; i++) {
-        NTSTATUS status = sweep_directory(store, &dirs[i], prefix, why);
+    for (uint32_t i = 0; i < note->dir_count; i++) {
+        NTSTATUS status = sweep_noted(store, &note->transaction, &note->dirs[i], why);
 
-        if (first == STATUS_SUCCESS)
-            first = status;
+        if (status != STATUS_OBJECT_PATH_NOT_FOUND)
+            TRY(status);
+        else
+            missing = status;
     }
-    return first;
+    return missing;
 }
 
 /* ---- mounts ---- */
@@ -445,11 +451,9 @@ unprepared_sweep(struct store *store, const struct found *found, struct explanat
         TRY(explain_status(why, status, "'%s/%s' cannot be read", store->path, found->names[i]));
         if (!is_note)
             continue;
-        status = store_sweep(store, &transaction, note->dirs, note->dir_count, why);
-        if (status == STATUS_OBJECT_PATH_NOT_FOUND) {
-            explain_nothing(why);
+        status = sweep_all(store, note, why);
+        if (status == STATUS_OBJECT_PATH_NOT_FOUND)
             continue; /* the note stays, and is looked at again when the home is opened next */
-        }
         TRY(status);
         TRY(store_forget(store, &transaction, why));
     }

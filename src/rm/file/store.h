@@ -61,10 +61,10 @@ NTSTATUS store_list(struct store *store, void (*each)(void *context, const GUID 
 NTSTATUS store_load(struct store *store, const GUID *transaction, struct explanation *why,
                     struct plan **out) must_use;
 
-/* Removes every hidden name of the transaction in the directories, durably. Answers:
- * OBJECT_PATH_NOT_FOUND (a directory is not there: the file system may not be mounted). */
-NTSTATUS store_sweep(struct store *store, const GUID *transaction, const struct plan_dir *dirs,
-                     size_t count, struct explanation *why) must_use;
+/* Removes every hidden name of the transaction in an open directory, durably; 'path' is for
+ * sentences. */
+NTSTATUS store_sweep(struct store *store, const GUID *transaction, int at, const char *path,
+                     struct explanation *why) must_use;
 
 /* Whether this store has seen names exchanged on the mount. */
 bool store_mount_is_known(struct store *store, const struct tree_info *info);

@@ -130,20 +130,21 @@ work_commit(struct work *work)
     return STATUS_SUCCESS;
 }
 
-/* Hidden names are all that a transaction has on disk before the intent. */
+/* Hidden names are all that a transaction has on disk before the intent. They are looked for by
+ * descriptor: somebody may have moved the directory. */
 static NTSTATUS
 undo_unprepared(struct work *work)
 {
-    struct plan_dir *dirs;
-    size_t count;
-    NTSTATUS status;
+    struct view_dir *dir;
+    int fd;
 
     if (!work->is_noted)
         return STATUS_SUCCESS;
-    TRY(stage_dirs(work, true, &dirs, &count));
-    status = store_sweep(work->store, &work->transaction, dirs, count, &work->why);
-    free(dirs);
-    TRY(status);
+    LIST_EACH (dir, &work->view.dirs, in_view)
+        if (dir->is_noted) {
+            TRY(view_dir_open(&work->view, dir, &fd));
+            TRY(store_sweep(work->store, &work->transaction, fd, dir->path, &work->why));
+        }
     return store_forget(work->store, &work->transaction, &work->why);
 }
 

@@ -117,10 +117,6 @@ NTSTATUS work_rollback(struct work *work) must_use;
 
 /* Gives the next hidden name in the yard, once a durable note speaks of it. */
 NTSTATUS stage_number(struct work *work, struct view_dir *yard, unsigned *out) must_use;
-/* The directories of the view, for a note; or those a note speaks of. The array is the caller's,
- * the paths are lent. */
-NTSTATUS stage_dirs(struct work *work, bool noted_only, struct plan_dir **out,
-                    size_t *count) must_use;
 /* A STAGED node with empty content. */
 NTSTATUS stage_file(struct work *work, struct view_dir *yard, uint32_t mode,
                     struct view_node **out) must_use;

@@ -3,7 +3,7 @@
  * Random transactions beside the oracle: whatever steps are taken, the transaction sees what plain
  * system calls would have made, commits to it, and survives a death at any mutation.
  *
- * A seed is the whole test; KTM_SOAK=seconds goes on with fresh ones.
+ * A seed is the whole test; KTM_SEED=n runs one, KTM_SOAK=seconds goes on with fresh ones.
  */
 #include "tests/rm/file/scene.h"
 
@@ -233,20 +233,16 @@ one_seed(uint64_t seed)
 
 TEST(random_transactions_do_what_plain_calls_do)
 {
-    for (uint64_t seed = 1; seed <= SEEDS; seed++)
-        one_seed(seed);
-}
-
-TEST(random_transactions_soak)
-{
     time_t end = time(NULL) + test_soak_seconds();
     const char *first = getenv("KTM_SEED");
-    uint64_t seed = first ? strtoull(first, NULL, 10) : (uint64_t)time(NULL) << 20;
+    uint64_t seed = first ? strtoull(first, NULL, 10) : 1;
 
-    if (test_soak_seconds() == 0 && !first)
-        SKIP("a longer run is asked for with KTM_SOAK=seconds");
-    do {
+    for (unsigned i = 0; i < (first ? 1 : SEEDS); i++)
+        one_seed(seed++);
+    if (!first)
+        seed = (uint64_t)end << 20;
+    while (time(NULL) < end) {
         printf("seed %llu\n", (unsigned long long)seed);
         one_seed(seed++);
-    } while (time(NULL) < end);
+    }
 }
