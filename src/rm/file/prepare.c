@@ -241,6 +241,8 @@ work_prepare(struct work *work, const GUID *enlistment)
     status = prepare(work, enlistment);
     if (status == STATUS_SUCCESS) {
         work->state = WORK_PREPARED;
+        view_close(&work->view); /* everything has a name now, and the plan knows it */
+        work->open_file_count = 0;
         return STATUS_SUCCESS;
     }
     status = explain_status(&work->why, status, "the transaction cannot be prepared");

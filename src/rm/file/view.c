@@ -37,6 +37,23 @@ dir_destroy(struct view *view, struct view_dir *dir)
 }
 
 void
+view_close(struct view *view)
+{
+    struct view_dir *dir;
+    struct view_node *node;
+
+    LIST_EACH (dir, &view->dirs, in_view) {
+        tree_close(tree_give(&dir->fd));
+        list_remove(&dir->in_open);
+    }
+    view->open_count = 0;
+    LIST_EACH (node, &view->nodes, in_view) {
+        tree_close(tree_give(&node->fd));
+        list_remove(&node->in_open);
+    }
+}
+
+void
 view_deinit(struct view *view)
 {
     struct view_dir *dir, *next_dir;

@@ -119,6 +119,8 @@ struct view_seen {
 void view_init(struct view *view, struct tree *tree, struct path_locks *locks,
                struct path_owner *owner, struct explanation *why);
 void view_deinit(struct view *view);
+/* Lets go of all descriptors: staged content without a name goes with them. */
+void view_close(struct view *view);
 /* Absolute path for relative ones to start from; copied. */
 NTSTATUS view_base_set(struct view *view, const char *base) must_use;
 

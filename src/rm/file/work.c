@@ -104,11 +104,8 @@ work_load(struct store *store, const GUID *transaction, struct explanation *why,
 static void
 finish(struct work *work, enum work_state state)
 {
-    struct view_node *node;
-
-    /* Staged content without a name goes with its descriptor. */
-    LIST_EACH (node, &work->view.nodes, in_view)
-        tree_close(tree_give(&node->fd));
+    view_close(&work->view);
+    work->open_file_count = 0;
     path_locks_release(&work->store->locks, &work->owner);
     work->state = state;
 }
