@@ -116,8 +116,9 @@ typedef NTSTATUS ktm_rm_make(void *argument, const struct ktm_rm_key *key, void 
 KTM_API NTSTATUS ktm_rm_enlist(struct ktm_rm *rm, HANDLE transaction, ktm_rm_make *make,
                                void *argument, void **work);
 
-/* Handles what the TM has to say and what is due to be tried again, for so long; 0: what is there
- * now. Not in KTM_RM_THREAD mode. One thread at a time. To poll instead of waiting: KtmGetWaitFd on
+/* Waits until the TM has something to say or something is due to be tried again, for so long (0:
+ * not at all, UINT32_MAX: for ever); handles it, and all else that is there by then. Not in
+ * KTM_RM_THREAD mode. One thread at a time. To poll instead of waiting: KtmGetWaitFd on
  * ktm_rm_handle. Answers: SUCCESS, RM_NOT_ACTIVE. */
 KTM_API NTSTATUS ktm_rm_run(struct ktm_rm *rm, uint32_t timeout_ms);
 /* The RM's handle, for queries; not to be closed. */

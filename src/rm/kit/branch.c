@@ -101,6 +101,17 @@ branch_remove(struct branch *branch, bool is_let_go)
     state_set(branch, BRANCH_FINISHED);
 }
 
+static void
+branch_settle(struct branch *branch)
+{
+    struct ktm_rm *rm = branch->rm;
+
+    sys_mutex_lock(&rm->mutex);
+    rm->prepared -= state_of(branch) == BRANCH_PREPARED;
+    state_set(branch, BRANCH_SETTLED);
+    sys_mutex_unlock(&rm->mutex);
+}
+
 /* Nobody finds the branch any more; what it held is let go. */
 static void
 branch_finish(struct branch *branch, bool is_let_go)
@@ -182,6 +193,8 @@ prepare(struct branch *branch, PKENLISTMENT object)
     }
     sys_mutex_unlock(&branch->mutex);
 
+    if (said == KTM_RM_SHUT_DOWN)
+        kit_mark_down(rm, STATUS_RM_NOT_ACTIVE);
     if (said == KTM_RM_DONE) {
         answer(branch, object, ANSWER_PREPARED);
     } else if (said == KTM_RM_READ_ONLY) {
@@ -228,7 +241,7 @@ complete(struct branch *branch, PKENLISTMENT object, enum branch_debt debt)
     enum ktm_rm_answer said = KTM_RM_DONE;
 
     sys_mutex_lock(&branch->mutex);
-    if (state_of(branch) == BRANCH_FINISHED) {
+    if (state_of(branch) >= BRANCH_SETTLED) {
         sys_mutex_unlock(&branch->mutex);
         return;
     }
@@ -239,11 +252,13 @@ complete(struct branch *branch, PKENLISTMENT object, enum branch_debt debt)
     sys_mutex_unlock(&branch->mutex);
 
     if (said == KTM_RM_SHUT_DOWN) {
+        kit_mark_down(rm, STATUS_RM_NOT_ACTIVE);
         branch_finish(branch, true);
         kit_shut_down(rm, STATUS_RM_NOT_ACTIVE);
     } else if (said != KTM_RM_DONE) {
         postpone(branch, debt);
     } else {
+        branch_settle(branch); /* before the client is told, so that it finds nothing unfinished */
         answer(branch, object, debt == DEBT_COMMIT ? ANSWER_COMMITTED : ANSWER_ROLLED_BACK);
         branch_finish(branch, false);
     }

@@ -5,8 +5,8 @@
  * A branch is the RM's part in one transaction. It is found by transaction, so that the RM enlists
  * once, and by enlistment key, which is the branch itself.
  *
- *     ENLISTING ─▶ ACTIVE ─prepare─▶ PREPARED ─▶ commit or rollback owed ─▶ FINISHED
- *                     └──rollback──────────────────────────────────────────────▲
+ *     ENLISTING ─▶ ACTIVE ─prepare─▶ PREPARED ─commit, rollback─▶ SETTLED ─▶ FINISHED
+ *                     └──rollback────────────────────────────────────▲
  *
  * Locks: 'mutex' of the RM for its tables, never held across a call of the author (but for 'hold',
  * which only counts) or of the TM; 'mutex' of a branch while the author works on it, never held
@@ -42,7 +42,13 @@ struct ktm_rm {
     struct sys_thread *thread;
 };
 
-enum branch_state { BRANCH_ENLISTING, BRANCH_ACTIVE, BRANCH_PREPARED, BRANCH_FINISHED };
+enum branch_state {
+    BRANCH_ENLISTING,
+    BRANCH_ACTIVE,
+    BRANCH_PREPARED,
+    BRANCH_SETTLED, /* the author has finished; the TM is being told */
+    BRANCH_FINISHED,
+};
 enum branch_debt { DEBT_NONE, DEBT_COMMIT, DEBT_ROLLBACK };
 
 struct branch {
@@ -81,9 +87,11 @@ void branch_close(struct branch *branch);
 /* A notification of the RM itself, or of a branch. */
 void kit_handle(struct ktm_rm *rm, PKENLISTMENT object, const TRANSACTION_NOTIFICATION *header,
                 const void *argument);
-/* The RM cannot go on. */
+/* The RM cannot go on: from now on it says so. */
+void kit_mark_down(struct ktm_rm *rm, NTSTATUS why);
+/* And the TM settles what is open. */
 void kit_shut_down(struct ktm_rm *rm, NTSTATUS why);
-/* Everything that is in the queue and due, and then for so long. */
+/* Waits for something to do, until the deadline; does it, and all else that is there. */
 NTSTATUS kit_serve(struct ktm_rm *rm, uint64_t deadline) must_use;
 void kit_thread(void *rm);
 /* After the last RECOVER: rolls back what nobody knows. */

@@ -8,13 +8,20 @@
 #define TICK 100u /* nanoseconds in the unit of Nt time-outs */
 
 void
-kit_shut_down(struct ktm_rm *rm, NTSTATUS why)
+kit_mark_down(struct ktm_rm *rm, NTSTATUS why)
 {
     uint32_t up = 0;
-    HANDLE handle;
 
     atomic_compare_exchange_strong(&rm->down, &up, (uint32_t)why);
-    /* The TM settles what is open, and nobody waits for our answers [CLOSE-RM-01, CLOSE-RM-05]. */
+}
+
+void
+kit_shut_down(struct ktm_rm *rm, NTSTATUS why)
+{
+    HANDLE handle;
+
+    kit_mark_down(rm, why);
+    /* Nobody waits for our answers any more [CLOSE-RM-01, CLOSE-RM-05]. */
     handle = atomic_exchange(&rm->handle, NULL);
     if (handle)
         NtClose(handle);
@@ -182,9 +189,11 @@ kit_serve(struct ktm_rm *rm, uint64_t deadline)
         retry_due(rm, &due);
         TRY(ktm_rm_status(rm));
         status = fetch(rm, due < deadline ? due : deadline);
-        if (status == STATUS_TIMEOUT && deadline != SYS_FOREVER && sys_now() >= deadline)
+        if (status == STATUS_SUCCESS)
+            deadline = 0; /* the rest of what is there, and no more waiting */
+        else if (status == STATUS_TIMEOUT && sys_now() >= deadline)
             return STATUS_SUCCESS;
-        if (status != STATUS_SUCCESS && status != STATUS_TIMEOUT) {
+        else if (status != STATUS_TIMEOUT) {
             kit_shut_down(rm, status);
             return status;
         }
@@ -195,7 +204,6 @@ void
 kit_thread(void *context)
 {
     /* Ends when the RM is closed under it [NOTIF-GET-15], or cannot go on. */
-    NTSTATUS status = kit_serve(context, SYS_FOREVER);
-
-    (void)status;
+    while (kit_serve(context, SYS_FOREVER) == STATUS_SUCCESS)
+        continue;
 }

@@ -4,7 +4,6 @@
 #include "tests/rm/file/scene.h"
 
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 static void
@@ -26,8 +25,8 @@ build(void)
     EXPECT(symlink("one", scene_path("lib/link")) == 0);
     EXPECT(chmod(scene_path("etc/a"), 0640) == 0);
     EXPECT(chmod(scene_path("lib/two"), 04755) == 0);
-    EXPECT(setxattr(scene_path("etc/a"), "user.colour", "green", 5, 0) == 0);
-    EXPECT(setxattr(scene_path("lib/old"), "user.colour", "red", 3, 0) == 0);
+    scene_attribute("etc/a", "green");
+    scene_attribute("lib/old", "red");
 }
 
 #define OPS(...)                                                                                   \

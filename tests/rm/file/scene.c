@@ -457,6 +457,13 @@ scene_write(const char *relative, const char *content)
 }
 
 void
+scene_attribute(const char *relative, const char *value)
+{
+    EXPECT(setxattr(scene_path(relative), "user.colour", value, strlen(value), 0) == 0 ||
+           errno == EOPNOTSUPP);
+}
+
+void
 scene_mkdir(const char *relative)
 {
     EXPECT(mkdir(scene_path(relative), 0755) == 0);

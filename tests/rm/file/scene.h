@@ -42,6 +42,7 @@ const char *scene_path(const char *relative); /* below the tree; one of eight bu
 /* Empties all and builds the tree again. */
 void scene_reset(void (*build)(void));
 void scene_write(const char *relative, const char *content);
+void scene_attribute(const char *relative, const char *value); /* where the file system has them */
 void scene_mkdir(const char *relative);
 char *scene_read(const char *relative); /* NULL: not there */
 
