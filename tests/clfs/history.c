@@ -34,7 +34,7 @@ content_make(uint64_t id, uint8_t *into, uint32_t size)
 void
 history_init(struct history *history, uint64_t seed)
 {
-    *history = (struct history){.seed = seed, .next_id = 1};
+    *history = (struct history){.seed = seed, .next_id = 1, .is_uniform = seed % 2 == 0};
 }
 
 void
@@ -93,9 +93,11 @@ static bool
 step_append(struct history *history)
 {
     static uint8_t data[BLOCK_LARGE];
+    /* Some lives have records of one size only: then blocks of a life that was cut off begin where
+     * those of the next life do, and only the epoch tells them apart. */
     uint32_t most = draw(history, 3) ? clfs_record_size_max(BLOCK_LARGE) : 1000;
     struct entry entry = {.id = history->next_id,
-                          .size = (uint32_t)draw(history, most),
+                          .size = history->is_uniform ? 1500 : (uint32_t)draw(history, most),
                           .previous = history->count ? history->entries[history->count - 1].lsn
                                                      : CLFS_LSN_NONE,
                           .type = CLFS_DATA};

@@ -25,6 +25,7 @@ struct pair {
 
 struct history {
     uint64_t seed;
+    bool is_uniform; /* all records have one size */
     uint64_t next_id;
     struct entry *entries; /* all that may be in the log, by LSN */
     size_t count, room;

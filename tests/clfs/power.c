@@ -157,6 +157,49 @@ TEST(power_may_fail_at_every_operation)
         sweep(seed, is_full ? 1 : 12, is_full ? 3 : 7);
 }
 
+TEST(what_was_discarded_stays_so_when_its_place_is_taken) /* CLFS-DUR-19 CLFS-HARD-33 */
+{
+    /* Two blocks written; the power takes the first. The next life writes one of the same size in its
+     * place: the second one is whole, at its address, behind a block where it expects one. */
+    struct sys_sim *sim = sys_sim_create(1);
+    struct sys *process = sys_sim_process(sim);
+    struct clfs_log *log = log_with(process, "/log", 2);
+    struct clfs_area *area = area_of(log, BLOCK);
+    uint64_t first = appended(area, "first"), second;
+    uint8_t *content;
+    void *dump;
+    size_t size;
+
+    EXPECT_OK(clfs_write_out(area));
+    second = appended(area, "second");
+    EXPECT_OK(clfs_write_out(area));
+    sys_sim_power_on(sim, SIM_KEEP_ALL, 0);
+    (void)!clfs_area_destroy(area);
+    (void)!clfs_log_close(log);
+    EXPECT_OK(sys_sim_dump(sim, "/log.c0001", &dump, &size));
+    content = dump;
+    memset(content + clfs_lsn_offset(first), 0, 512);
+    EXPECT_OK(sys_sim_load(sim, "/log.c0001", content, size));
+
+    log = log_with(process, "/log", 2);
+    EXPECT_EQ(first, info_of(log).last_lsn);
+    area = area_of(log, BLOCK);
+    EXPECT_EQ(first, appended(area, "other"));
+    EXPECT_OK(clfs_flush(area, 0, NULL));
+    sys_sim_power_on(sim, SIM_KEEP_NOTHING, 0);
+    (void)!clfs_area_destroy(area);
+    (void)!clfs_log_close(log);
+    EXPECT_OK(sys_sim_dump(sim, "/log.c0001", &dump, &size));
+    EXPECT_EQ(0, memcmp((uint8_t *)dump + clfs_lsn_offset(second),
+                        content + clfs_lsn_offset(second), 512)); /* it is there … */
+    free(dump);
+    free(content);
+    log = log_with(process, "/log", 2);
+    EXPECT_EQ(first + 1, info_of(log).last_lsn); /* … and gone for good */
+    EXPECT_OK(clfs_log_close(log));
+    sys_sim_destroy(sim);
+}
+
 /* Whether some cut shows that the system below has this bug. */
 static bool
 bug_is_found(uint64_t seed, const struct liar *bug)
