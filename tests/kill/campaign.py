@@ -2,10 +2,12 @@
 """'ktm apply' of one change set over one tree, again and again, and the question it is all about:
 is the tree now exactly the old one or exactly the new one?
 """
+import ast
 import json
 import multiprocessing
 import os
 import random
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 
@@ -23,6 +25,7 @@ class Campaign:
     """The change set, the tree before, and (after reference()) the tree after it."""
 
     def __init__(self, place, count, seed, big_size=600 << 10):
+        kit.must_be_built(kit.KTM)
         self.top = os.path.join(place, f"steps{count}-{seed}")
         os.mkdir(self.top)
         maker = changes.Maker(self.top, count, seed, big_size)
@@ -210,6 +213,17 @@ class Sweep:
         self.report.say(f"{title}: {self.tried} runs, {count['old']} old, {count['new']} new, "
                         f"{len(problems)} broken, {time.monotonic() - started:.0f} s")
         return states
+
+
+def one(campaign, functions):
+    """For 'SCRIPT FUNCTION POINT', with what a failed sweep has printed: that run alone, and what it
+    left stays. Does nothing when the script was called without arguments."""
+    if len(sys.argv) < 3:
+        return
+    WORK["lab"] = Lab(campaign, "one")
+    state, problem = work(functions[sys.argv[1]], ast.literal_eval(sys.argv[2]))
+    print(f"{state or 'no state'}: {problem or 'as it should be'}; it is in {WORK['lab'].top}")
+    os._exit(1 if problem else 0)
 
 
 def sample(points, count, seed=1):

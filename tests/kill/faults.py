@@ -9,7 +9,7 @@ import os
 import sys
 
 import kit
-from campaign import ATTENTION, COMMITTED, ROLLED_BACK, UNKNOWN, Campaign, Sweep, sample
+from campaign import ATTENTION, COMMITTED, ROLLED_BACK, UNKNOWN, Campaign, Sweep, one, sample
 
 STEPS = int(os.environ.get("KTM_KILL_STEPS", "300" if kit.IS_FULL else "60"))
 BIG = (1 << 20) if kit.IS_FULL else (200 << 10)
@@ -89,6 +89,7 @@ def main():
         campaign = Campaign(place.path, STEPS, kit.SEED, BIG)
         if not campaign.reference(report):
             report.end()
+        one(campaign, globals())
         report.say(f"{STEPS} steps, {campaign.mutations} mutations")
         whole = range(1, campaign.mutations + 1)
         share = 1000 if kit.IS_FULL else 12 if kit.SANITIZED else 80

@@ -27,6 +27,11 @@ KILLED_BY_SIZE = -signal.SIGXFSZ
 NO_ATTRIBUTES = (errno.EOPNOTSUPP, errno.EPERM)
 
 
+def must_be_built(path):
+    if not os.path.exists(path):
+        sys.exit(f"{path} is not built")
+
+
 # ---- facts ----
 
 class Report:
@@ -35,6 +40,8 @@ class Report:
     def __init__(self):
         self.passed = self.failed = self.skipped = 0
         self.started = time.monotonic()
+        must_be_built(SHIM)
+        must_be_built(SAMPLE)
         signal.alarm(SECONDS_MAX)  # a hang is a failure, and not for hours
 
     def check(self, what, is_so, detail=""):

@@ -9,7 +9,7 @@ import os
 import sys
 
 import kit
-from campaign import COMMITTED, Campaign, Lab, Sweep, sample
+from campaign import COMMITTED, Campaign, Lab, Sweep, one, sample
 from shim import compare_with_strace
 
 STEPS = int(os.environ.get("KTM_KILL_STEPS", "500" if kit.IS_FULL else "60"))
@@ -95,6 +95,7 @@ def main():
         campaign = Campaign(place.path, STEPS, kit.SEED, BIG)
         if not campaign.reference(report):
             report.end()
+        one(campaign, globals())
         report.say(f"{STEPS} steps, {len(campaign.old)} names before, {len(campaign.new)} after, "
                    f"{campaign.mutations} mutations, {len(campaign.writes)} of them writes")
         lab = Lab(campaign, "strace")

@@ -12,7 +12,7 @@ import random
 import sys
 
 import kit
-from campaign import COMMITTED, ROLLED_BACK, WORK, Campaign, Sweep, sample
+from campaign import COMMITTED, ROLLED_BACK, WORK, Campaign, Sweep, one, sample
 from replay import MODES, History, Image
 
 STEPS = int(os.environ.get("KTM_KILL_STEPS", "500" if kit.IS_FULL else "60"))
@@ -153,6 +153,7 @@ def main():
         campaign = Campaign(place.path, STEPS, kit.SEED, BIG)
         if not campaign.reference(report):
             report.end()
+        one(campaign, globals())
         report.say(f"{STEPS} steps, {campaign.mutations} mutations, {len(campaign.syncs)} of them "
                    "syncs")
         whole = range(campaign.mutations + 1)
