@@ -250,6 +250,9 @@ enlistment_complete(const struct ktm_event *event, struct ktm_effects *effects)
     /* a superior owes RollbackComplete at most, and is asked for nothing else [ENL-RO-04] */
     if (row < 0 || (en->is_superior && event->type != KTM_EN_ROLLBACK_COMPLETE))
         return status_raise(STATUS_TRANSACTION_NOT_REQUESTED);
+    /* who was not asked to prepare has promised when all have: the log knows it [ENL-RO-02, -05] */
+    if (event->type == KTM_EN_READ_ONLY && !transaction_may_abort(tx) && !was_delegate)
+        return status_raise(STATUS_TRANSACTION_NOT_REQUESTED);
     ktm_raise_clock(tx->ktm, event->clock); /* [CLOCK-04..06] */
     enlistment_become(en, (enum enlistment_state)answers[row].becomes);
     if (event->type == KTM_EN_READ_ONLY) {

@@ -333,6 +333,29 @@ TEST(read_only_counts_as_the_answer_and_ends_the_part) /* ENL-RO-01, -03, -07 IN
     EXPECT_EQ(0, p->record_count);
 }
 
+/* The PREPARE record names it: after a restart it would be asked to recover [INV-09]. */
+TEST(read_only_comes_too_late_when_all_have_promised) /* ENL-RO-02, -05 INV-09 */
+{
+    static const char *const masks[] = {"cr", "pcr", "pr"};
+
+    EACH (mask, masks)
+        for (int in_doubt = 0; in_doubt < 2; in_doubt++) {
+            owned(play_destroy) struct play *p = play_create(false);
+            char script[200];
+
+            snprintf(script, sizeof(script),
+                     "enlist s sup superior; enlist a %s; enlist b full; prepare s; preprepared b; "
+                     "%sprepared b%s",
+                     *mask, (*mask)[0] == 'p' ? "preprepared a; " : "",
+                     in_doubt ? "; close s" : "");
+            play_ok(p, script);
+            EXPECT_TEXT(in_doubt ? "InDoubt" : "Prepared", play_state(p, 't'));
+            EXPECT_TEXT("", play(p, "readonly a clock 1000"));
+            EXPECT_STATUS(STATUS_TRANSACTION_NOT_REQUESTED, p->status);
+            EXPECT(p->ktm.clock < 1000);
+        }
+}
+
 TEST(asking_for_an_early_outcome) /* ROLL-11 TMR-22..25 PT-35 */
 {
     owned(play_destroy) struct play *p = play_create(false);
