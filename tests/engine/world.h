@@ -39,7 +39,7 @@ struct world_rm {
 
 struct world_en {
     bool exists;
-    char name;
+    char name[8];
     struct world_rm *rm;
     struct world_tx *tx;
     GUID guid;
@@ -61,7 +61,7 @@ struct world_en {
 
 struct world_tx {
     bool exists;
-    char name;
+    char name[8];
     GUID uow;
     struct object *handle; /* NULL: closed */
     /* what somebody has been told, and is true for ever */
@@ -74,8 +74,8 @@ struct world_tx {
 };
 
 #define WORLD_RMS 27
-#define WORLD_TXS 64
-#define WORLD_ENS 256
+#define WORLD_TXS 512
+#define WORLD_ENS 1024
 
 struct world {
     struct sys_sim *sim;
@@ -96,8 +96,10 @@ struct world {
     unsigned heard;      /* notifications */
     unsigned deaf_after; /* the process dies when it has heard so many; 0: never */
     unsigned stop_after; /* … when it has carried out so many commands of a scenario; 0: never */
-    uint8_t verified;    /* how often world_verify has made a transaction */
+    unsigned verified;   /* how often world_verify has made a transaction */
     char violation[400]; /* the first; empty: none */
+    /* what a callback returns, and what it adds to the clock; NULL: SUCCESS and nothing */
+    NTSTATUS (*callback_result)(void *context, uint32_t what, int64_t *clock);
     /* told everything that is heard and seen, for traces; may be NULL */
     void (*listener)(void *context, const char *line);
     void *listener_context;
@@ -146,13 +148,13 @@ NTSTATUS world_rm_open(struct world *world, struct world_rm *rm);
 NTSTATUS world_rm_recover(struct world *world, struct world_rm *rm, bool whole);
 void world_rm_close(struct world *world, struct world_rm *rm);
 
-NTSTATUS world_begin(struct world *world, char name, int64_t timeout, struct world_tx **out);
+NTSTATUS world_begin(struct world *world, const char *name, int64_t timeout, struct world_tx **out);
 NTSTATUS world_commit(struct world *world, struct world_tx *tx);
 NTSTATUS world_rollback(struct world *world, struct world_tx *tx);
 void world_tx_close(struct world *world, struct world_tx *tx);
 
-NTSTATUS world_enlist(struct world *world, char name, struct world_rm *rm, struct world_tx *tx,
-                      uint32_t mask, bool is_superior, struct world_en **out);
+NTSTATUS world_enlist(struct world *world, const char *name, struct world_rm *rm,
+                      struct world_tx *tx, uint32_t mask, bool is_superior, struct world_en **out);
 /* 'event': KTM_EN_… of core/event.h. The RM writes into its memory first what it is about to say.
  */
 NTSTATUS world_request(struct world *world, struct world_en *en, int event, const int64_t *clock);

@@ -188,7 +188,7 @@ do_begin(struct runner *runner, const struct words *words)
     const char *timeout = words_after(words, "timeout");
     int64_t milliseconds = timeout ? atoll(timeout) : 0;
 
-    return world_begin(runner->world, words->at[1][0], -10000 * milliseconds, NULL);
+    return world_begin(runner->world, words->at[1], -10000 * milliseconds, NULL);
 }
 
 static NTSTATUS
@@ -201,7 +201,7 @@ do_enlist(struct runner *runner, const struct words *words)
     EXPECT(words->count > 2 && mask_of_words(words->at[2], &mask));
     if (!world_rm(runner->world, rm_name))
         TRY(make_rm(runner, rm_name, words));
-    return world_enlist(runner->world, name, world_rm(runner->world, rm_name),
+    return world_enlist(runner->world, words->at[1], world_rm(runner->world, rm_name),
                         tx_of(runner, in ? in : "t"), mask, words_have(words, "superior"), NULL);
 }
 
@@ -267,7 +267,7 @@ tell_name(void *context, const GUID *guid)
 {
     struct runner *runner = context;
 
-    world_tell(runner->world, "%c", (char)guid->Data1);
+    world_tell(runner->world, "%.4s", (const char *)&guid->Data1);
 }
 
 /* Which transactions the TM still knows. */

@@ -47,13 +47,13 @@ __wrap_clfs_append(struct clfs_area *area, const struct bytes *parts, size_t cou
     struct bytes part;
     NTSTATUS status;
     int type;
-    char name;
+    char name[5] = "";
 
     CHECK(count == 1 && parts->size >= RECORD_MIN && parts->size <= sizeof(copy));
     memcpy(copy, parts->at, parts->size);
     part = bytes_of(copy, parts->size);
     type = copy[0];
-    name = (char)copy[UOW_AT];
+    memcpy(name, copy + UOW_AT, 4);
     if ((mistake == SPY_LOSES_COMMITS && type == RECORD_COMMIT) ||
         (mistake == SPY_LOSES_PREPARES && type == RECORD_PREPARE)) {
         copy[0] = RECORD_FORGET;
@@ -71,8 +71,8 @@ __wrap_clfs_append(struct clfs_area *area, const struct bytes *parts, size_t cou
         CHECK(__real_clfs_append(area, &part, 1, previous, undo_next, 0, &unused) ==
               STATUS_SUCCESS);
     }
-    if (watched && name) /* markers are of nobody */
-        world_tell(watched, "append %s %c%s", word_of_record(type), name,
+    if (watched && name[0]) /* markers are of nobody */
+        world_tell(watched, "append %s %.4s%s", word_of_record(type), name,
                    status == STATUS_SUCCESS ? "" : " fails");
     return status;
 }
