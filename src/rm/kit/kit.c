@@ -2,6 +2,7 @@
 /* Opening, registering, closing. */
 #include "rm/kit/kit.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,6 +104,90 @@ rm_register(struct ktm_rm *rm, HANDLE tm, const char *description)
     return status;
 }
 
+/* ---- callbacks ---- */
+
+static struct sys_mutex called_mutex = {PTHREAD_MUTEX_INITIALIZER};
+static struct ktm_rm *called;           /* those that may be called back */
+static uint64_t called_last;            /* the last number given out */
+static _Atomic uint32_t callbacks_done; /* counts them, to wait on */
+
+static void
+called_add(struct ktm_rm *rm)
+{
+    sys_mutex_lock(&called_mutex);
+    rm->number = ++called_last;
+    rm->next_called = called;
+    called = rm;
+    sys_mutex_unlock(&called_mutex);
+}
+
+/* No callback begins any more, and none is at work. */
+static void
+called_remove(struct ktm_rm *rm)
+{
+    sys_mutex_lock(&called_mutex);
+    for (struct ktm_rm **at = &called; *at; at = &(*at)->next_called)
+        if (*at == rm) {
+            *at = rm->next_called;
+            break;
+        }
+    while (rm->callbacks > 0) {
+        uint32_t seen = atomic_load(&callbacks_done);
+
+        sys_mutex_unlock(&called_mutex);
+        sys_wait(&callbacks_done, seen, SYS_FOREVER);
+        sys_mutex_lock(&called_mutex);
+    }
+    sys_mutex_unlock(&called_mutex);
+}
+
+/* NULL: it has been closed. */
+static struct ktm_rm *
+callback_begin(const void *number)
+{
+    struct ktm_rm *rm;
+
+    sys_mutex_lock(&called_mutex);
+    for (rm = called; rm && rm->number != (uintptr_t)number;)
+        rm = rm->next_called;
+    if (rm)
+        rm->callbacks++;
+    sys_mutex_unlock(&called_mutex);
+    return rm;
+}
+
+static void
+callback_end(struct ktm_rm *rm)
+{
+    sys_mutex_lock(&called_mutex);
+    rm->callbacks--;
+    atomic_fetch_add(&callbacks_done, 1);
+    sys_mutex_unlock(&called_mutex);
+    sys_wake(&callbacks_done, INT_MAX); /* the RM may be gone by now */
+}
+
+static void
+take_callback(struct ktm_rm *rm, PKENLISTMENT enlistment, const TRANSACTION_NOTIFICATION *header,
+              const void *argument)
+{
+    BOOLEAN is_last = FALSE;
+    struct branch *branch;
+    PVOID key;
+
+    if (!header->TransactionKey) {
+        kit_handle(rm, NULL, header, argument);
+        return;
+    }
+    /* Another thread may be finishing the branch: the reference says whether it is still there. */
+    if (TmReferenceEnlistmentKey(enlistment, &key) != STATUS_SUCCESS)
+        return;
+    branch = key;
+    kit_handle(rm, enlistment, header, argument);
+    TmDereferenceEnlistmentKey(enlistment, &is_last);
+    if (is_last)
+        branch_release(branch);
+}
+
 static NTSTATUS
 on_callback(PKENLISTMENT enlistment, PVOID rm_context, PVOID transaction_context,
             ULONG notification, PLARGE_INTEGER clock, ULONG argument_size, PVOID argument)
@@ -110,23 +195,13 @@ on_callback(PKENLISTMENT enlistment, PVOID rm_context, PVOID transaction_context
     const TRANSACTION_NOTIFICATION header = {.TransactionKey = transaction_context,
                                              .TransactionNotification = notification,
                                              .ArgumentLength = argument_size};
-    BOOLEAN is_last = FALSE;
-    struct branch *branch;
-    PVOID key;
+    struct ktm_rm *rm = callback_begin(rm_context);
 
     (void)clock;
-    if (!transaction_context) {
-        kit_handle(rm_context, NULL, &header, argument);
+    if (!rm)
         return STATUS_SUCCESS;
-    }
-    /* Another thread may be finishing the branch: the reference says whether it is still there. */
-    if (TmReferenceEnlistmentKey(enlistment, &key) != STATUS_SUCCESS)
-        return STATUS_SUCCESS;
-    branch = key;
-    kit_handle(rm_context, enlistment, &header, argument);
-    TmDereferenceEnlistmentKey(enlistment, &is_last);
-    if (is_last)
-        branch_release(branch);
+    take_callback(rm, enlistment, &header, argument);
+    callback_end(rm);
     return STATUS_SUCCESS;
 }
 
@@ -138,8 +213,11 @@ callbacks_enable(struct ktm_rm *rm)
     TRY(ObReferenceObjectByHandle(atomic_load(&rm->handle), RESOURCEMANAGER_GET_NOTIFICATION,
                                   *TmResourceManagerObjectType, UserMode, &object, NULL));
     rm->object = object;
-    return TmEnableCallbacks(rm->object, on_callback, rm);
+    called_add(rm);
+    return TmEnableCallbacks(rm->object, on_callback, (void *)(uintptr_t)rm->number);
 }
+
+/* ---- opening and closing ---- */
 
 static NTSTATUS
 rm_start(struct ktm_rm *rm, HANDLE tm, const char *description)
@@ -214,6 +292,7 @@ ktm_rm_close(struct ktm_rm *rm)
     if (handle)
         NtClose(handle); /* the thread ends */
     sys_thread_join(rm->thread);
+    called_remove(rm);
     if (rm->object)
         ObDereferenceObject(rm->object);
     while (!list_is_empty(&rm->all))

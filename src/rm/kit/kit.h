@@ -13,6 +13,9 @@
  * across a call of the TM, because that may call back on the same thread [NOTIF-06]. Order: branch,
  * then RM.
  *
+ * A callback may come on any thread, also while the RM is being closed. It finds the RM by its
+ * number, in a list that the close takes it from, and the close waits for those that are at work.
+ *
  * References to a branch: one while it is not finished, one for each function that has found it.
  * With callbacks another thread may be about to bring a notification for it; there the first
  * reference stands for the key's count in the TM, which says who is the last [TMR-18..21].
@@ -40,6 +43,9 @@ struct ktm_rm {
     size_t prepared;           /* prepared, and not finished */
     _Atomic uint32_t down;     /* NTSTATUS; 0: it is up */
     struct sys_thread *thread;
+    struct ktm_rm *next_called; /* KTM_RM_CALLBACKS: see kit.c */
+    uint64_t number;            /* by which the TM calls it */
+    unsigned callbacks;         /* that are at work in it now */
 };
 
 enum branch_state {
