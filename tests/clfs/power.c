@@ -159,8 +159,8 @@ TEST(power_may_fail_at_every_operation)
 
 TEST(what_was_discarded_stays_so_when_its_place_is_taken) /* CLFS-DUR-19 CLFS-HARD-33 */
 {
-    /* Two blocks written; the power takes the first. The next life writes one of the same size in its
-     * place: the second one is whole, at its address, behind a block where it expects one. */
+    /* Two blocks written; the power takes the first. The next life writes one of the same size in
+     * its place: the second one is whole, at its address, behind a block where it expects one. */
     struct sys_sim *sim = sys_sim_create(1);
     struct sys *process = sys_sim_process(sim);
     struct clfs_log *log = log_with(process, "/log", 2);

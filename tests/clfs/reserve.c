@@ -22,7 +22,7 @@ area_in_new_log(unsigned containers, uint32_t block_size, struct clfs_log **log)
 }
 
 static void
-end(struct clfs_log *log, struct clfs_area *area)
+log_end(struct clfs_log *log, struct clfs_area *area)
 {
     EXPECT_OK(clfs_area_destroy(area));
     EXPECT_OK(clfs_log_close(log));
@@ -40,7 +40,7 @@ TEST(a_reserved_size_is_a_pure_function_of_the_size) /* CLFS-RESV-03 -06 -07 */
     EXPECT_EQ(BLOCK, clfs_reserved_size(area, clfs_record_size_max(BLOCK)));
     EXPECT_EQ(0, clfs_reserved_size(area, clfs_record_size_max(BLOCK) + 1));
     EXPECT_EQ(0, clfs_reserved_size(area, UINT64_MAX));
-    end(log, area);
+    log_end(log, area);
 }
 
 TEST(a_reserved_append_takes_from_its_reservation) /* CLFS-RESV-02 -04 -05 -29 -30 CLFS-APPEND-35 */
@@ -76,7 +76,7 @@ TEST(a_reserved_append_takes_from_its_reservation) /* CLFS-RESV-02 -04 -05 -29 -
     EXPECT_EQ(512, info_of(log).total_reservation);
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, clfs_adjust_reservation(other, 0, 512));
     EXPECT_OK(clfs_area_destroy(other));
-    end(log, area); /* CLFS-RESV-12, CLFS-AREA-23: and the rest goes with the area */
+    log_end(log, area); /* CLFS-RESV-12, CLFS-AREA-23: and the rest goes with the area */
 }
 
 TEST(reservations_end_with_their_area) /* CLFS-RESV-12 CLFS-AREA-23 CLFS-HARD-25 */
@@ -90,7 +90,7 @@ TEST(reservations_end_with_their_area) /* CLFS-RESV-12 CLFS-AREA-23 CLFS-HARD-25
     EXPECT_OK(clfs_area_destroy(other));
     EXPECT_EQ(free, info_of(log).current_available);
     EXPECT_EQ(0, info_of(log).total_reservation);
-    end(log, area);
+    log_end(log, area);
 }
 
 /* What is reserved can be written when nothing else can, each record in a block of its own,
@@ -119,7 +119,7 @@ promise_holds(unsigned containers, uint32_t block_size, size_t filler, size_t be
             EXPECT_OK(clfs_flush(area, 0, NULL));
     }
     EXPECT_EQ(0, info_of(log).total_reservation);
-    end(log, area);
+    log_end(log, area);
 }
 
 TEST(what_is_reserved_can_always_be_written) /* CLFS-RESV-01 -09 CLFS-LIMIT-04 */
@@ -152,7 +152,7 @@ TEST(a_checkpoint_is_possible_on_a_full_log) /* CLFS-RESV-13 CLFS-RESTART-07 -08
         EXPECT_EQ(lsn, info_of(log).base_lsn);
         EXPECT_EQ(0, info_of(log).total_reservation);
     }
-    end(log, area);
+    log_end(log, area);
 }
 
 TEST(reserving_more_than_there_is_fails_and_changes_nothing) /* CLFS-RESV-10 -20 */
@@ -171,5 +171,5 @@ TEST(reserving_more_than_there_is_fails_and_changes_nothing) /* CLFS-RESV-10 -20
     EXPECT_STATUS(STATUS_LOG_FULL, clfs_reserve(area, 1, BLOCK));
     EXPECT_OK(clfs_unreserve(area, 10, 10 * BLOCK)); /* CLFS-RESV-11: a remedy */
     EXPECT_OK(append_sized(area, 1000, 0, &lsn));
-    end(log, area);
+    log_end(log, area);
 }

@@ -83,3 +83,67 @@ fill_log(struct clfs_area *area, size_t size, uint64_t *last_lsn)
     free(data);
     return count;
 }
+
+/* ---- a log on a simulated disk, and words for its records ---- */
+
+struct fixture {
+    struct sys_sim *sim;
+    struct sys *process;
+    struct clfs_log *log;
+    struct clfs_area *area;
+};
+
+static inline struct fixture
+begin(unsigned containers)
+{
+    struct fixture it = {.sim = sys_sim_create(1)};
+
+    it.process = sys_sim_process(it.sim);
+    it.log = log_with(it.process, "/log", containers);
+    it.area = area_of(it.log, BLOCK);
+    return it;
+}
+
+static inline void
+end(struct fixture *it)
+{
+    EXPECT_OK(clfs_area_destroy(it->area));
+    EXPECT_OK(clfs_log_close(it->log));
+    sys_sim_destroy(it->sim);
+}
+
+/* As a new process would find it. */
+static inline void
+reopen(struct fixture *it)
+{
+    EXPECT_OK(clfs_area_destroy(it->area));
+    EXPECT_OK(clfs_log_close(it->log));
+    it->log = log_with(it->process, "/log", 2);
+    it->area = area_of(it->log, BLOCK);
+}
+
+static inline uint64_t
+linked(struct fixture *it, const char *text, uint64_t previous, uint64_t undo_next)
+{
+    struct bytes part = bytes_of(text, strlen(text));
+    uint64_t lsn;
+
+    EXPECT_OK(clfs_append(it->area, &part, 1, previous, undo_next, 0, &lsn));
+    return lsn;
+}
+
+static inline uint64_t
+restarted(struct fixture *it, const char *text, uint64_t base)
+{
+    uint64_t lsn;
+
+    EXPECT_OK(clfs_write_restart(it->area, bytes_of(text, strlen(text)), base, 0, &lsn));
+    return lsn;
+}
+
+#define READ(it, lsn, mode, reader)                                                                \
+    ({                                                                                             \
+        struct clfs_record read_;                                                                  \
+        EXPECT_OK(clfs_read((it)->area, (lsn), (mode), &read_, &(reader)));                        \
+        read_;                                                                                     \
+    })
