@@ -315,7 +315,10 @@ run(int count, char **list)
     int code = take_arguments(&arguments, count, list);
 
     if (code < 0) {
-        NTSTATUS status = home_find(arguments.common.home, &why, &home);
+        NTSTATUS status;
+
+        CHECK(arguments.set);
+        status = home_find(arguments.common.home, &why, &home);
 
         if (status != STATUS_SUCCESS)
             code = refuse(&arguments.common, status, &why);

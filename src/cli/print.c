@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -69,8 +70,6 @@ print_end(int code, bool is_output_all)
 bool
 common_take(struct common *common, int option, const struct verb *verb, char **arguments, int *code)
 {
-    extern int optind, optopt;
-
     *code = -1;
     switch (option) {
     case 'H':

@@ -419,6 +419,15 @@ more" ]
     [ $refused -ge 3 ] && [ $done -ge 1 ]
 }
 
+@test "the manual knows every option and every verb" {
+    for verb in apply recover status tx log; do
+        for option in $("$KTM" help $verb | grep -oE -- '--[a-z-]+' | sort -u); do
+            cat "$KTM_SOURCE"/docs/man/*.scd | grep -qF -e "*$option*" || { echo "$option" && false; }
+        done
+        grep -q "ktm $verb" "$KTM_SOURCE/docs/man/ktm.1.scd"
+    done
+}
+
 # ---- crashes; the shim kills at the n-th change of a file ----
 
 shim() {
