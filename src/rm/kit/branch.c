@@ -66,22 +66,58 @@ branch_release(struct branch *branch)
         branch_destroy(branch);
 }
 
-/* Gives up the reference of a branch that is not finished. With callbacks the one that has the key
- * last does so. */
+void
+branch_bury(struct branch *branch)
+{
+    struct ktm_rm *rm = branch->rm;
+
+    sys_mutex_lock(&rm->mutex);
+    if (list_is_empty(&branch->in_all))
+        list_append(&rm->buried, &branch->in_all);
+    sys_mutex_unlock(&rm->mutex);
+}
+
+void
+branches_exhume(struct ktm_rm *rm)
+{
+    while (!list_is_empty(&rm->buried)) {
+        struct branch *branch = list_first(&rm->buried, struct branch, in_all);
+
+        list_remove(&branch->in_all);
+        branch_destroy(branch);
+    }
+}
+
+void
+branch_key_done(struct branch *branch, PKENLISTMENT object)
+{
+    BOOLEAN is_last = FALSE;
+
+    if (TmDereferenceEnlistmentKey(object, &is_last) != STATUS_SUCCESS) {
+        if (state_of(branch) == BRANCH_FINISHED)
+            branch_bury(branch);
+    } else if (is_last) {
+        branch_release(branch);
+    }
+}
+
+/* Gives up the reference of a branch that was not finished until now. With callbacks whoever has
+ * the key last does so. */
 static void
 branch_unregister(struct branch *branch, HANDLE enlistment)
 {
-    BOOLEAN is_last = TRUE;
     void *object;
 
-    if (branch->rm->options.mode == KTM_RM_CALLBACKS && enlistment &&
-        ObReferenceObjectByHandle(enlistment, 0, *TmEnlistmentObjectType, UserMode, &object,
-                                  NULL) == STATUS_SUCCESS) {
-        TmDereferenceEnlistmentKey(object, &is_last);
+    if (branch->rm->options.mode != KTM_RM_CALLBACKS) {
+        branch_release(branch);
+    } else if (!enlistment ||
+               ObReferenceObjectByHandle(enlistment, 0, *TmEnlistmentObjectType, UserMode, &object,
+                                         NULL) != STATUS_SUCCESS) {
+        branch_bury(branch);
+    } else {
+        branch_key_done(branch, object);
         ObDereferenceObject(object);
     }
-    if (is_last)
-        branch_release(branch);
 }
 
 /* Takes the branch out of all tables. */

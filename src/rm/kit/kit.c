@@ -170,8 +170,6 @@ static void
 take_callback(struct ktm_rm *rm, PKENLISTMENT enlistment, const TRANSACTION_NOTIFICATION *header,
               const void *argument)
 {
-    BOOLEAN is_last = FALSE;
-    struct branch *branch;
     PVOID key;
 
     if (!header->TransactionKey) {
@@ -181,11 +179,8 @@ take_callback(struct ktm_rm *rm, PKENLISTMENT enlistment, const TRANSACTION_NOTI
     /* Another thread may be finishing the branch: the reference says whether it is still there. */
     if (TmReferenceEnlistmentKey(enlistment, &key) != STATUS_SUCCESS)
         return;
-    branch = key;
     kit_handle(rm, enlistment, header, argument);
-    TmDereferenceEnlistmentKey(enlistment, &is_last);
-    if (is_last)
-        branch_release(branch);
+    branch_key_done(key, enlistment);
 }
 
 static NTSTATUS
@@ -254,6 +249,7 @@ ktm_rm_open(HANDLE tm, const struct ktm_rm_options *options, struct ktm_rm **out
     guid_map_init(&rm->recovered);
     list_init(&rm->all);
     list_init(&rm->debts);
+    list_init(&rm->buried);
     rm->identity = *options->identity;
     rm->options = *options;
     rm->author = *options->author;
@@ -297,6 +293,7 @@ ktm_rm_close(struct ktm_rm *rm)
         ObDereferenceObject(rm->object);
     while (!list_is_empty(&rm->all))
         branch_close(list_first(&rm->all, struct branch, in_all));
+    branches_exhume(rm);
     recovered_forget(rm);
     guid_map_deinit(&rm->branches);
     sys_mutex_deinit(&rm->mutex);

@@ -39,6 +39,7 @@ struct ktm_rm {
     struct guid_map recovered; /* by transaction: what the TM asked us to recover in this run */
     struct list all;           /* the branches that are not finished */
     struct list debts;         /* those that something is to be tried again for */
+    struct list buried;        /* finished, and freed with the RM: see branch_bury */
     size_t let_go;             /* prepared, and left to the next recovery */
     size_t prepared;           /* prepared, and not finished */
     _Atomic uint32_t down;     /* NTSTATUS; 0: it is up */
@@ -87,6 +88,13 @@ NTSTATUS branch_recover(struct ktm_rm *rm, const GUID *enlistment,
                         const GUID *transaction) must_use;
 /* One reference less. */
 void branch_release(struct branch *branch);
+/* The TM does not count keys any more once the RM is closed [TMR-05], so nobody can say whether a
+ * callback is about to use this finished branch: it stays until the RM is gone. */
+void branch_bury(struct branch *branch);
+/* Frees what is buried. */
+void branches_exhume(struct ktm_rm *rm);
+/* A callback has done with the key. */
+void branch_key_done(struct branch *branch, PKENLISTMENT object);
 /* When the RM is closed: the TM says no more to it. */
 void branch_close(struct branch *branch);
 
