@@ -194,11 +194,20 @@ end(struct ktm_rm *rm, HANDLE tx, enum ktm_rm_mode mode, bool commit)
                : STATUS_TRANSACTION_ALREADY_ABORTED;
 }
 
+static bool
+was_forgotten(struct paper *paper)
+{
+    pthread_mutex_lock(&paper->mutex);
+    bool was = strchr(paper->said, 'f') != NULL;
+    pthread_mutex_unlock(&paper->mutex);
+    return was;
+}
+
 /* Until the author was told to forget: nobody waits for that. */
 static void
 settle(struct ktm_rm *rm, struct paper *paper, enum ktm_rm_mode mode)
 {
-    for (int i = 0; i < 2000 && !strchr(paper->said, 'f'); i++)
+    for (int i = 0; i < 2000 && !was_forgotten(paper); i++)
         if (mode == KTM_RM_THREAD)
             usleep(500);
         else
