@@ -784,12 +784,12 @@ performer_init(struct performer *self)
     snprintf(self->tag, sizeof(self->tag), ".ktm-conflict.%08x",
              (unsigned)self->plan->transaction.Data1);
     self->fds = malloc(((size_t)dirs + 1) * sizeof(*self->fds));
+    for (uint32_t i = 0; self->fds && i < dirs; i++)
+        self->fds[i] = TREE_NOWHERE;
     self->opened = calloc(DIRS_OPEN_MAX, sizeof(*self->opened));
     self->is_sought = calloc((size_t)objects + 1, sizeof(*self->is_sought));
     if (!self->fds || !self->opened || !self->is_sought)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-    for (uint32_t i = 0; i < dirs; i++)
-        self->fds[i] = TREE_NOWHERE;
     return STATUS_SUCCESS;
 }
 
