@@ -1,11 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /* The command 'ktm': finds the verb. */
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
+
+/* Takes the places of standard streams that are closed, so that no file gets them. Opened the wrong
+ * way round: whoever uses them is told that it does not work. */
+static void
+hold_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 &&
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(EXIT_ROLLED_BACK); /* there is nobody to tell */
+}
 
 int
 main(int count, char **arguments)
@@ -13,6 +26,7 @@ main(int count, char **arguments)
     const struct verb *verb;
     const char *name = count > 1 ? arguments[1] : "";
 
+    hold_standard_streams();
     setlocale(LC_CTYPE, ""); /* whether tables may have lines that are not ASCII */
     /* An output that nobody reads is an error to report, no reason to die half-way. */
     signal(SIGPIPE, SIG_IGN);

@@ -22,8 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "sys/error.h"
+#include "sys/descriptor.h"
 #include "sys/entropy.h"
+#include "sys/error.h"
 
 #define TICKS_PER_SECOND   10000000 /* of 100 ns */
 #define TICKS_1601_TO_1970 116444736000000000
@@ -76,7 +77,7 @@ linux_file_open(struct sys *sys, const char *path, unsigned flags, struct sys_fi
     if (!made)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     made->file.sys = sys;
-    made->fd = UNINTERRUPTED(open(path, open_mode(flags), 0600));
+    made->fd = descriptor_raise(UNINTERRUPTED(open(path, open_mode(flags), 0600)));
     if (made->fd < 0) {
         int error = errno;
         free(made);

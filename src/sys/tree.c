@@ -18,6 +18,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "sys/descriptor.h"
 #include "sys/tree_linux.h"
 
 #define OVERLAYFS_MAGIC 0x794c7630
@@ -70,6 +71,7 @@ linux_open(struct tree *tree, int at, const char *name, enum tree_open how, int 
     (void)tree;
     CHECK(at >= 0 || name[0] == '/');
     got = UNINTERRUPTED(openat(at >= 0 ? at : AT_FDCWD, name, modes[how] | O_NOFOLLOW | O_CLOEXEC));
+    got = descriptor_raise(got);
     if (got < 0)
         return status_raise(tree_status_of_errno(errno));
     *fd = got;
@@ -79,7 +81,7 @@ linux_open(struct tree *tree, int at, const char *name, enum tree_open how, int 
 static NTSTATUS
 linux_open_again(struct tree *tree, int fd, int *again)
 {
-    int got = UNINTERRUPTED(fcntl(fd, F_DUPFD_CLOEXEC, 0));
+    int got = UNINTERRUPTED(fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
 
     (void)tree;
     if (got < 0)
@@ -264,12 +266,6 @@ linux_current(struct tree *tree, char **path)
 
 /* ---- changing names ---- */
 
-static NTSTATUS
-status_of_result(int result)
-{
-    return result == 0 ? STATUS_SUCCESS : status_raise(tree_status_of_errno(errno));
-}
-
 void
 tree_fd_path(int fd, char path[TREE_FD_PATH_SIZE])
 {
@@ -286,7 +282,7 @@ linux_link(struct tree *tree, int fd, int at, const char *name)
     if (linkat(AT_FDCWD, path, at, name, AT_SYMLINK_FOLLOW) == 0)
         return STATUS_SUCCESS;
     if (errno == ENOENT) /* no /proc: the way that needs a privilege or a new kernel */
-        return status_of_result(linkat(fd, "", at, name, AT_EMPTY_PATH));
+        return tree_status_of_result(linkat(fd, "", at, name, AT_EMPTY_PATH));
     return status_raise(tree_status_of_errno(errno));
 }
 
@@ -298,35 +294,35 @@ linux_rename(struct tree *tree, int from_at, const char *from, int to_at, const 
         [TREE_KEEP] = RENAME_NOREPLACE, [TREE_EXCHANGE] = RENAME_EXCHANGE, [TREE_REPLACE] = 0};
 
     (void)tree;
-    return status_of_result(renameat2(from_at, from, to_at, to, flags[how]));
+    return tree_status_of_result(renameat2(from_at, from, to_at, to, flags[how]));
 }
 
 static NTSTATUS
 linux_unlink(struct tree *tree, int at, const char *name)
 {
     (void)tree;
-    return status_of_result(unlinkat(at, name, 0));
+    return tree_status_of_result(unlinkat(at, name, 0));
 }
 
 static NTSTATUS
 linux_directory_make(struct tree *tree, int at, const char *name, uint32_t mode)
 {
     (void)tree;
-    return status_of_result(mkdirat(at, name, mode));
+    return tree_status_of_result(mkdirat(at, name, mode));
 }
 
 static NTSTATUS
 linux_directory_remove(struct tree *tree, int at, const char *name)
 {
     (void)tree;
-    return status_of_result(unlinkat(at, name, AT_REMOVEDIR));
+    return tree_status_of_result(unlinkat(at, name, AT_REMOVEDIR));
 }
 
 static NTSTATUS
 linux_symlink(struct tree *tree, const char *text, int at, const char *name)
 {
     (void)tree;
-    return status_of_result(symlinkat(text, at, name));
+    return tree_status_of_result(symlinkat(text, at, name));
 }
 
 struct tree *

@@ -63,12 +63,12 @@ struct tree_table {
     NTSTATUS (*open_again)(struct tree *, int fd, int *again);
     NTSTATUS (*info)(struct tree *, int at, const char *name, struct tree_info *out);
     NTSTATUS (*readlink)(struct tree *, int at, const char *name, char **text);
-    NTSTATUS (*list)
+    NTSTATUS(*list)
     (struct tree *, int at, void (*each)(void *context, const char *name), void *context);
     NTSTATUS (*read)(struct tree *, int fd, void *into, size_t size, uint64_t offset, size_t *got);
-    NTSTATUS (*may_change)
+    NTSTATUS(*may_change)
     (struct tree *, int at, const struct tree_info *directory, const struct tree_info *member);
-    NTSTATUS (*may_own)
+    NTSTATUS(*may_own)
     (struct tree *, const struct tree_info *info, uint32_t owner, uint32_t group);
     NTSTATUS (*may_move_directories)(struct tree *, int at, bool *out);
     NTSTATUS (*lock)(struct tree *, int fd);

@@ -15,13 +15,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define COPY_STEP (256u << 10)
+#include "sys/descriptor.h"
 
-static NTSTATUS
-status_of_result(int result)
-{
-    return result == 0 ? STATUS_SUCCESS : status_raise(tree_status_of_errno(errno));
-}
+#define COPY_STEP (256u << 10)
 
 NTSTATUS
 tree_linux_read(struct tree *tree, int fd, void *into, size_t size, uint64_t offset, size_t *got)
@@ -45,7 +41,8 @@ tree_linux_read(struct tree *tree, int fd, void *into, size_t size, uint64_t off
 NTSTATUS
 tree_linux_file_make(struct tree *tree, int at, uint32_t mode, int *fd)
 {
-    int got = UNINTERRUPTED(openat(at, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode));
+    int got =
+        descriptor_raise(UNINTERRUPTED(openat(at, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, mode)));
 
     (void)tree;
     if (got < 0) /* a file system that knows no O_TMPFILE sees a directory opened for writing */
@@ -59,7 +56,7 @@ NTSTATUS
 tree_linux_file_create(struct tree *tree, int at, const char *name, uint32_t mode, int *fd)
 {
     const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-    int got = UNINTERRUPTED(openat(at, name, flags, mode));
+    int got = descriptor_raise(UNINTERRUPTED(openat(at, name, flags, mode)));
 
     (void)tree;
     if (got < 0)
@@ -122,7 +119,7 @@ NTSTATUS
 tree_linux_truncate(struct tree *tree, int fd, uint64_t size)
 {
     (void)tree;
-    return status_of_result(UNINTERRUPTED(ftruncate(fd, (off_t)size)));
+    return tree_status_of_result(UNINTERRUPTED(ftruncate(fd, (off_t)size)));
 }
 
 /* ---- copying ---- */
@@ -256,14 +253,14 @@ tree_linux_mode_set(struct tree *tree, int fd, uint32_t mode)
     if (errno != EBADF)
         return status_raise(tree_status_of_errno(errno));
     tree_fd_path(fd, path); /* opened with O_PATH */
-    return status_of_result(chmod(path, mode));
+    return tree_status_of_result(chmod(path, mode));
 }
 
 NTSTATUS
 tree_linux_owner_set(struct tree *tree, int fd, uint32_t owner, uint32_t group)
 {
     (void)tree;
-    return status_of_result(fchownat(fd, "", owner, group, AT_EMPTY_PATH));
+    return tree_status_of_result(fchownat(fd, "", owner, group, AT_EMPTY_PATH));
 }
 
 #define ATTRIBUTE_NAME_SIZE 256
@@ -295,7 +292,7 @@ attribute_copy(int from, int to, const char *name)
     /* What is there already, as a label given by policy, need not be allowed to be set. */
     else if (status == STATUS_SUCCESS && (fgetxattr(to, name, present, (size_t)size + 1) != size ||
                                           memcmp(value, present, (size_t)size) != 0))
-        status = status_of_result(fsetxattr(to, name, value, (size_t)size, 0));
+        status = tree_status_of_result(fsetxattr(to, name, value, (size_t)size, 0));
     free(value);
     free(present);
     return status;
@@ -359,7 +356,7 @@ tree_linux_times_set(struct tree *tree, int fd, int64_t written)
         rest += 1000000000;
     }
     const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, {.tv_sec = seconds, .tv_nsec = rest}};
-    return status_of_result(futimens(fd, times));
+    return tree_status_of_result(futimens(fd, times));
 }
 
 /* ---- durability ---- */
@@ -379,12 +376,12 @@ tree_linux_sync(struct tree *tree, int fd)
 {
     (void)tree;
     /* Not repeated after any error but EINTR, as in linux.c. */
-    return status_of_result(UNINTERRUPTED(fsync(fd)));
+    return tree_status_of_result(UNINTERRUPTED(fsync(fd)));
 }
 
 NTSTATUS
 tree_linux_sync_all(struct tree *tree, int fd)
 {
     (void)tree;
-    return status_of_result(UNINTERRUPTED(syncfs(fd)));
+    return tree_status_of_result(UNINTERRUPTED(syncfs(fd)));
 }

@@ -10,6 +10,12 @@
 #define TREE_FD_PATH_SIZE 32
 
 NTSTATUS tree_status_of_errno(int error);
+/* Of a call that returns 0, or -1 and errno. */
+static inline NTSTATUS must_use
+tree_status_of_result(int result)
+{
+    return result == 0 ? STATUS_SUCCESS : status_raise(tree_status_of_errno(errno));
+}
 /* The name under which /proc lets one speak of an open descriptor. */
 void tree_fd_path(int fd, char path[TREE_FD_PATH_SIZE]);
 

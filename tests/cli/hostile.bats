@@ -156,3 +156,22 @@ as_nobody() {
     exits 0
     no_debris
 }
+
+@test "what is printed never lands in the log or a file, though the streams are closed" {
+    for streams in ">&-" "2>&-" ">&- 2>&-" "<&- >&- 2>&-"; do
+        rm -rf home t/a
+        eval "\"\$KTM\" apply --put new/f:t/a $streams"
+        [ "$(cat t/a)" = new ]
+        run eval "\"\$KTM\" apply --put new/missing:t/b $streams"
+        exits 1
+        run "$KTM" log verify
+        exits 0
+        run "$KTM" status
+        exits 0
+        [ "$(cat new/f)" = new ]
+    done
+    # Who wants nothing but the output is told that there is none.
+    run eval '"$KTM" status >&-'
+    exits 1
+    says "cannot write the output"
+}
