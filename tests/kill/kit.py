@@ -21,7 +21,7 @@ SANITIZED = os.environ.get("KTM_SANITIZE", "")
 IS_FULL = os.environ.get("KTM_SWEEP") == "full"
 SEED = int(os.environ.get("KTM_KILL_SEED", "1"))  # another one makes other trees and change sets
 SPACE = (1 << 30) if IS_FULL else (192 << 20)
-SECONDS_MAX = 5000 if IS_FULL else 600
+SECONDS_MAX = 14000 if IS_FULL else 880
 KILLED = -signal.SIGKILL
 KILLED_BY_SIZE = -signal.SIGXFSZ
 NO_ATTRIBUTES = (errno.EOPNOTSUPP, errno.EPERM)

@@ -73,15 +73,16 @@ stage_made(struct work *work, struct view_node *node, int at, const char *name)
     struct view_name *member;
     struct tree_info info;
 
-    /* With the mode it shall have, so that umask and default ACL do their part; then ours to fill.
-     */
+    /* With the mode it shall have, so that umask and default ACL do their part, and what is made
+     * inside inherits its group when it has that bit; then ours to fill. */
     TRY(tree_directory_make(work->tree, at, name, node->mode));
     TRY(tree_info(work->tree, at, name, &info));
-    if ((info.mode & 0700) != 0700) {
+    uint32_t mode = (node->sets_mode ? node->mode : info.mode) | 0700;
+    if (info.mode != mode) {
         owned_fd int path = TREE_NOWHERE;
 
         TRY(tree_open(work->tree, at, name, TREE_OPEN_PATH, &path));
-        TRY(tree_mode_set(work->tree, path, info.mode | 0700));
+        TRY(tree_mode_set(work->tree, path, mode));
     }
     TRY(tree_open(work->tree, at, name, TREE_OPEN_DIRECTORY, &fd));
     LIST_EACH (member, &node->inside->names, in_dir)
