@@ -238,9 +238,9 @@ add_flag(struct arguments *arguments, enum step_verb verb, const char *argument)
     NTSTATUS status = STATUS_SUCCESS;
 
     if (!arguments->set) {
-        status = current_directory(&why, &directory);
-        if (status == STATUS_SUCCESS &&
-            changeset_create("the flags", directory, &arguments->set) != STATUS_SUCCESS)
+        if (current_directory(&why, &directory) != STATUS_SUCCESS)
+            directory = NULL; /* absolute paths will do */
+        if (changeset_create("the flags", directory, &arguments->set) != STATUS_SUCCESS)
             status = out_of_memory(&why);
     }
     if (status == STATUS_SUCCESS)

@@ -47,8 +47,8 @@ changeset_create(const char *name, const char *directory, struct changeset **out
 {
     owned(changeset_destroy) struct changeset *set = calloc(1, sizeof(*set));
 
-    CHECK(directory[0] == '/');
-    if (!set || !(set->name = strdup(name)) || !(set->directory = strdup(directory)))
+    CHECK(!directory || directory[0] == '/');
+    if (!set || !(set->name = strdup(name)) || (directory && !(set->directory = strdup(directory))))
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     *out = give(set);
     return STATUS_SUCCESS;
@@ -95,11 +95,16 @@ NTSTATUS
 changeset_path(const struct changeset *set, const char *text, struct complaint *why, char **out)
 {
     const char *directory = text[0] == '/' ? "" : set->directory;
-    size_t size = strlen(directory) + strlen(text) + 2;
+    size_t size;
     char *path;
 
     if (!text[0])
         return complain(why, STATUS_INVALID_PARAMETER, "an empty path");
+    if (!directory)
+        return complain(why, STATUS_OBJECT_PATH_NOT_FOUND,
+                        "the path %s is relative, and the working directory is not there any more",
+                        QUOTE(text));
+    size = strlen(directory) + strlen(text) + 2;
     if (size > PATH_MAX)
         return complain(why, STATUS_INVALID_PARAMETER, "the path %s is too long", QUOTE(text));
     path = malloc(size);
@@ -192,8 +197,7 @@ current_directory(struct complaint *why, char **out)
 
     if (!path || path[0] != '/') {
         NTSTATUS status = complain(why, STATUS_OBJECT_PATH_NOT_FOUND,
-                                   "there is no working directory: %s; change to one, or use "
-                                   "absolute paths and a change set with an absolute path",
+                                   "there is no working directory: %s; use absolute paths",
                                    path ? "it cannot be reached" : strerror(errno));
         free(path);
         return status;
@@ -257,7 +261,8 @@ changeset_read(const char *path, struct complaint *why, struct changeset **out)
     size_t size = 0;
 
     if (strcmp(path, "-") == 0) {
-        TRY(current_directory(why, &directory));
+        if (current_directory(why, &directory) != STATUS_SUCCESS)
+            directory = NULL; /* absolute paths will do */
         TRY(read_all(STDIN_FILENO, "on standard input", why, &text, &size));
         return changeset_parse(text, size, "standard input", directory, why, out);
     }

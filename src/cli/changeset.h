@@ -61,7 +61,7 @@ struct step {
 
 struct changeset {
     char *name;      /* for messages: the file, or "the flags" */
-    char *directory; /* absolute: where relative paths start */
+    char *directory; /* absolute: where relative paths start; NULL: there may be none */
     struct step *steps;
     size_t count;
 };
@@ -79,7 +79,8 @@ NTSTATUS changeset_read(const char *path, struct complaint *why, struct changese
 NTSTATUS changeset_parse(const char *text, size_t size, const char *name, const char *directory,
                          struct complaint *why, struct changeset **out) must_use;
 
-/* An empty one, for flags; relative paths start at 'directory', which is absolute. */
+/* An empty one, for flags; relative paths start at 'directory', which is absolute, or are refused
+ * when it is NULL. */
 NTSTATUS changeset_create(const char *name, const char *directory, struct changeset **out) must_use;
 /* Adds the step that a flag and its argument say: SRC:DST for put, append and tree, FROM:TO for
  * rename, TARGET:PATH for symlink, MODE:PATH for chmod, where "\:" is a colon and "\\" a backslash;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/changeset.h"
+#include "cli/names.h"
 #include "cli/owned.h"
 
 /* Joined to what is not absolute. */
@@ -40,8 +41,8 @@ directory_of_user(void)
     return entry && entry->pw_dir && entry->pw_dir[0] == '/' ? entry->pw_dir : NULL;
 }
 
-NTSTATUS
-home_find(const char *option, struct complaint *why, char **out)
+static NTSTATUS
+find(const char *option, struct complaint *why, char **out)
 {
     const char *ours = getenv("KTM_HOME"), *state = getenv("XDG_STATE_HOME"), *directory;
 
@@ -61,6 +62,18 @@ home_find(const char *option, struct complaint *why, char **out)
         return complain(why, STATUS_OBJECT_PATH_NOT_FOUND,
                         "it is not known where to keep the state; set $HOME or give --home DIR");
     return absolute(directory, "/.local/state/ktm", why, out);
+}
+
+NTSTATUS
+home_find(const char *option, struct complaint *why, char **out)
+{
+    owned(free_text) char *path = NULL;
+    owned_name struct name ignored = {0};
+
+    TRY(find(option, why, &path));
+    TRY(name_of_log("", path, why, &ignored)); /* its log must be possible */
+    *out = give(path);
+    return STATUS_SUCCESS;
 }
 
 char *

@@ -16,7 +16,7 @@
 /* The path of the home, absolute: 'option' (--home), else $KTM_HOME, else as root /var/lib/ktm,
  * else $XDG_STATE_HOME/ktm, else ~/.local/state/ktm. Nothing is looked at on disk.
  * Answers: INVALID_PARAMETER, OBJECT_PATH_NOT_FOUND (no directory of the user is known),
- * INSUFFICIENT_RESOURCES. */
+ * OBJECT_NAME_INVALID (no log can have such a path), INSUFFICIENT_RESOURCES. */
 NTSTATUS home_find(const char *option, struct complaint *why, char **out) must_use;
 
 /* Whether it is there and fit for use. Answers: OBJECT_NAME_NOT_FOUND, ACCESS_DENIED (somebody else

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/home.h"
@@ -83,19 +84,28 @@ open_files(const struct session_options *options, struct session *session, struc
     int said = -1;
 
     for (;;) {
-        char text[1024] = "", name[STATUS_TEXT_SIZE];
+        char text[1024] = "";
         NTSTATUS status =
             ktm_file_open(NULL, options->home, NULL, text, sizeof(text), &session->files);
 
         if (status == STATUS_SUCCESS)
             return status;
         if (status != STATUS_SHARING_VIOLATION && text[0])
-            return complain(why, status, "cannot open the home %s: %s (%s)", QUOTE(options->home),
-                            text, status_text(status, name));
+            return complain(why, status, "%s", text);
         if (status != STATUS_SHARING_VIOLATION)
             return manager_complain(options->home, status, why);
         TRY(wait_for_home(options, status, &pause, &said, why));
     }
+}
+
+/* The library wants a place where relative paths start, and all of ours are absolute. */
+static void
+leave_removed_directory(void)
+{
+    owned(free_text) char *path = getcwd(NULL, 0);
+
+    if (!path && chdir("/") != 0)
+        return; /* the library will say that there is none */
 }
 
 NTSTATUS
@@ -105,6 +115,7 @@ session_open(const struct session_options *options, struct complaint *why, struc
 
     if (!session)
         return out_of_memory(why);
+    leave_removed_directory();
     TRY(home_make(options->home, why));
     TRY(open_files(options, session, why));
     *out = give(session);

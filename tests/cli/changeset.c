@@ -69,6 +69,20 @@ TEST(standard_input_starts_at_the_working_directory)
     EXPECT_TEXT("standard input", set->name);
 }
 
+TEST(without_a_working_directory_absolute_paths_will_do)
+{
+    owned(changeset_destroy) struct changeset *set = NULL;
+    struct complaint why;
+    char path[600];
+
+    snprintf(path, sizeof(path), "%s/gone", test_directory());
+    EXPECT(mkdir(path, 0700) == 0 && chdir(path) == 0 && rmdir(path) == 0);
+    EXPECT_OK(changeset_create("the flags", NULL, &set));
+    EXPECT_OK(changeset_add_flag(set, STEP_DELETE, "/a", &why));
+    EXPECT_STATUS(STATUS_OBJECT_PATH_NOT_FOUND, changeset_add_flag(set, STEP_DELETE, "a", &why));
+    EXPECT(strstr(why.text, "--delete 'a': the path 'a' is relative"));
+}
+
 TEST(a_file_that_cannot_be_read_is_named)
 {
     static const struct {

@@ -49,6 +49,9 @@ TEST(a_relative_home_starts_at_the_working_directory)
     EXPECT_OK(home_find("x/y", &why, &path));
     EXPECT_TEXT(wanted, path);
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, home_find("", &why, &path));
+    EXPECT_STATUS(STATUS_OBJECT_NAME_INVALID, home_find("/a\\b", &why, &path));
+    EXPECT_STATUS(STATUS_OBJECT_NAME_INVALID, home_find("/a::b", &why, &path));
+    EXPECT_STATUS(STATUS_OBJECT_NAME_INVALID, home_find("/a\xff", &why, &path));
 }
 
 TEST(a_home_is_made_for_its_owner_alone)
