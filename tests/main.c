@@ -8,7 +8,8 @@
  * Each test is one cmocka test in a forked child that leads a process group of its own. What the
  * child prints is kept and shown only when the test fails (or with --verbose). Whatever happens to
  * the child is a result of that test: a signal, a time-out, an exit in the middle. --no-fork runs
- * everything in one process, for debuggers. --rewrite: tests that compare with a file write it anew. The last line is 'N passed, N failed, N skipped'.
+ * everything in one process, for debuggers. --rewrite lets tests that compare with a file write it
+ * anew. The last line is 'N passed, N failed, N skipped'.
  *
  * Environment: KTM_TEST_FILTER (one more filter), KTM_TEST_SECONDS (limit of one test).
  */
@@ -246,12 +247,24 @@ test_rewrites(void)
     return is_rewriting;
 }
 
-bool
-test_sweep_is_full(void)
+static bool
+sweep_is(const char *kind)
 {
     const char *text = getenv("KTM_SWEEP");
 
-    return text && strcmp(text, "full") == 0;
+    return text && strcmp(text, kind) == 0;
+}
+
+bool
+test_sweep_is_full(void)
+{
+    return sweep_is("full");
+}
+
+bool
+test_sweep_is_short(void)
+{
+    return sweep_is("short");
 }
 
 /* ---- one test ---- */
@@ -452,8 +465,9 @@ main(int argc, char **argv)
         } else if (strcmp(*argv, "--rewrite") == 0) {
             is_rewriting = true;
         } else {
-            fprintf(stderr,
-                    "usage: test-<room> [--list] [--no-fork] [--verbose] [--rewrite] [FILTER...]\n");
+            fprintf(
+                stderr,
+                "usage: test-<room> [--list] [--no-fork] [--verbose] [--rewrite] [FILTER...]\n");
             return 2;
         }
     }

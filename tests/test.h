@@ -102,10 +102,12 @@ const char *test_memory_directory(void);
  * there. */
 const char *test_source(void);
 const char *test_build(void);
-/* Seconds of a longer run asked for with KTM_SOAK=seconds, else 0; and whether a sweep shall visit
- * every point (KTM_SWEEP=full) rather than a sample. */
+/* Seconds of a longer run asked for with KTM_SOAK=seconds, else 0; whether a sweep shall visit
+ * every point (KTM_SWEEP=full) rather than a sample; and whether a thin sample will do
+ * (KTM_SWEEP=short, under sanitizers, which look at other things). */
 unsigned test_soak_seconds(void);
 bool test_sweep_is_full(void);
+bool test_sweep_is_short(void);
 /* The name of the test that runs, for those that share a function; and whether it shall write its
  * expectations into their file instead of comparing (--rewrite). */
 const char *test_name(void);
