@@ -85,7 +85,8 @@ step_over(struct walk *walk)
     uint32_t id = current->logical_id + 1;
     uint64_t end = clfs_lsn_offset(walk->at);
 
-    if (log->active_count == log->container_count || id == CONTAINER_UNUSED)
+    if (log->active_count == log->container_count || id == CONTAINER_UNUSED ||
+        end == log->sector_size) /* no writer leaves one without having used it */
         return status_raise(STATUS_LOG_BLOCK_INVALID);
     next = log->containers[log->active_count];
     TRY(step_in(walk, next, clfs_lsn_make(id, log->sector_size, 0)));

@@ -455,6 +455,40 @@ TEST(one_damaged_copy_of_the_metadata_is_repaired) /* CLFS-HARD-13 */
     victim_free(&victim);
 }
 
+TEST(each_copy_alone_knows_the_epoch) /* CLFS-HARD-13 CLFS-DUR-19 */
+{
+    uint8_t zeros[2560] = {0};
+
+    for (int half = 0; half < 2; half++) {
+        struct sys_sim *sim = sys_sim_create(1);
+        struct sys *process = sys_sim_process(sim);
+        struct clfs_log *log = log_with(process, PATH, 2);
+        struct clfs_area *area;
+        uint64_t lsn;
+        void *base;
+        size_t size;
+
+        EXPECT_OK(clfs_log_close(log));
+        log = log_with(process, PATH, 2); /* the epoch moves on, and nothing else is written */
+        area = area_of(log, BLOCK);
+        appended(area, "one");
+        EXPECT_OK(clfs_flush(area, 0, NULL));
+        lsn = appended(area, "two");
+        EXPECT_OK(clfs_flush(area, 0, NULL));
+        sys_sim_power_on(sim, SIM_KEEP_NOTHING, 0);
+        (void)!clfs_area_destroy(area);
+        (void)!clfs_log_close(log);
+        EXPECT_OK(sys_sim_dump(sim, PATH ".blf", &base, &size));
+        memcpy((uint8_t *)base + half * (size / 2), zeros, sizeof(zeros));
+        EXPECT_OK(sys_sim_load(sim, PATH ".blf", base, size));
+        free(base);
+        log = log_with(process, PATH, 2);
+        EXPECT_EQ(lsn + 1, info_of(log).last_lsn);
+        EXPECT_OK(clfs_log_close(log));
+        sys_sim_destroy(sim);
+    }
+}
+
 TEST(generations_do_not_wrap) /* CLFS-HARD-14 */
 {
     struct victim victim;
