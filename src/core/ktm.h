@@ -184,7 +184,7 @@ struct transaction {
     uint8_t history_count; /* entries written so far, modulo 256 */
     struct history_entry history[HISTORY_SIZE];
     /* the engine's own: */
-    uint32_t timer;            /* place in the timer heap + 1, 0: none */
+    _Atomic uint32_t timer;    /* place in the timer heap + 1, 0: none; read without its lock */
     uint32_t reserved_records; /* log space set aside [LOG-14] */
     uint64_t reserved_bytes;
     uint64_t deadline;
