@@ -76,8 +76,11 @@ enum clfs_disposition { CLFS_CREATE_NEW = 1, CLFS_OPEN_EXISTING = 3, CLFS_OPEN_A
  * and forces the tail that was not known durable, writes the new mark. A read-only open computes
  * the same end and writes nothing [CLFS-DUR-22]. Answers: OBJECT_NAME_NOT_FOUND,
  * OBJECT_PATH_NOT_FOUND, OBJECT_NAME_COLLISION, ACCESS_DENIED, DISK_FULL, SHARING_VIOLATION,
- * LOG_BLOCK_VERSION, LOG_METADATA_CORRUPT / _INVALID / _INCONSISTENT, LOG_CONTAINER_OPEN_FAILED,
- * LOG_CONTAINER_STATE_INVALID, INSUFFICIENT_RESOURCES. */
+ * (another process has it, or a forked child asks for its parent's), DELETE_PENDING,
+ * OBJECT_PATH_SYNTAX_BAD (a symbolic link), LOG_BLOCK_VERSION, LOG_METADATA_CORRUPT / _INVALID /
+ * _INCONSISTENT, LOG_MULTIPLEXED, LOG_CONTAINER_OPEN_FAILED, LOG_CONTAINER_STATE_INVALID,
+ * LOG_CONTAINER_READ_FAILED / _WRITE_FAILED, LOG_METADATA_FLUSH_FAILED, LOG_INCONSISTENT_SECURITY,
+ * LOG_STATE_INVALID (no generation is left [CLFS-HARD-14]), INSUFFICIENT_RESOURCES. */
 NTSTATUS clfs_log_open(struct sys *sys, const char *path, enum clfs_disposition disposition,
                        bool writable, struct clfs_log **out) must_use;
 /* The last close of a writable log flushes and marks it clean; the status is that of the flush, the
