@@ -21,7 +21,13 @@
 #include "sys/descriptor.h"
 #include "sys/tree_linux.h"
 
+/* f_type of statfs(2). */
+#define BTRFS_MAGIC     0x9123683e
+#define EXT4_MAGIC      0xef53
+#define F2FS_MAGIC      0xf2f52010
 #define OVERLAYFS_MAGIC 0x794c7630
+#define TMPFS_MAGIC     0x01021994
+#define XFS_MAGIC       0x58465342
 
 /* What a call on one name means by its errno; the rest is as everywhere [CLFS-STAT-07]. */
 NTSTATUS
@@ -232,14 +238,36 @@ linux_may_own(struct tree *tree, const struct tree_info *info, uint32_t owner, u
 }
 
 static NTSTATUS
-linux_may_move_directories(struct tree *tree, int at, bool *out)
+file_system_type(int at, uint32_t *type)
 {
     struct statfs info;
 
-    (void)tree;
     if (UNINTERRUPTED(fstatfs(at, &info)) != 0)
         return status_raise(tree_status_of_errno(errno));
-    *out = (unsigned long)info.f_type != OVERLAYFS_MAGIC;
+    *type = (uint32_t)info.f_type;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+linux_may_exchange(struct tree *tree, int at, bool *out)
+{
+    uint32_t type;
+
+    (void)tree;
+    TRY(file_system_type(at, &type));
+    *out = type == EXT4_MAGIC || type == XFS_MAGIC || type == BTRFS_MAGIC || type == TMPFS_MAGIC ||
+           type == F2FS_MAGIC;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+linux_may_move_directories(struct tree *tree, int at, bool *out)
+{
+    uint32_t type;
+
+    (void)tree;
+    TRY(file_system_type(at, &type));
+    *out = type != OVERLAYFS_MAGIC;
     return STATUS_SUCCESS;
 }
 
@@ -337,6 +365,7 @@ tree_linux(void)
         .read = tree_linux_read,
         .may_change = linux_may_change,
         .may_own = linux_may_own,
+        .may_exchange = linux_may_exchange,
         .may_move_directories = linux_may_move_directories,
         .lock = linux_lock,
         .current = linux_current,

@@ -70,6 +70,7 @@ struct tree_table {
     (struct tree *, int at, const struct tree_info *directory, const struct tree_info *member);
     NTSTATUS(*may_own)
     (struct tree *, const struct tree_info *info, uint32_t owner, uint32_t group);
+    NTSTATUS (*may_exchange)(struct tree *, int at, bool *out);
     NTSTATUS (*may_move_directories)(struct tree *, int at, bool *out);
     NTSTATUS (*lock)(struct tree *, int fd);
     NTSTATUS (*current)(struct tree *, char **path);
@@ -182,6 +183,13 @@ static inline NTSTATUS must_use
 tree_may_own(struct tree *tree, const struct tree_info *info, uint32_t owner, uint32_t group)
 {
     return tree->table->may_own(tree, info, owner, group);
+}
+
+/* True where names can be exchanged for certain; elsewhere it has to be tried. */
+static inline NTSTATUS must_use
+tree_may_exchange(struct tree *tree, int at, bool *out)
+{
+    return tree->table->may_exchange(tree, at, out);
 }
 
 /* False where a directory that existed before may refuse to be renamed (layers of overlayfs). */

@@ -110,6 +110,20 @@ check_dir(struct work *work, const struct view_dir *dir)
     return STATUS_SUCCESS;
 }
 
+/* On disk, for all to see, and used by a step. */
+static bool
+is_relied_on(const struct view_dir *dir)
+{
+    const struct view_name *name;
+    bool is_used = false;
+
+    if (dir->maker || dir->is_private)
+        return false;
+    LIST_EACH (name, &dir->names, in_dir)
+        is_used |= name->is_used;
+    return is_used;
+}
+
 NTSTATUS
 check_unchanged(struct work *work)
 {
@@ -117,13 +131,7 @@ check_unchanged(struct work *work)
     struct view_name *name;
 
     LIST_EACH (dir, &work->view.dirs, in_view) {
-        bool is_used = false;
-
-        if (dir->maker || dir->is_private)
-            continue;
-        LIST_EACH (name, &dir->names, in_dir)
-            is_used |= name->is_used;
-        if (!is_used)
+        if (!is_relied_on(dir))
             continue;
         TRY(check_dir(work, dir));
         LIST_EACH (name, &dir->names, in_dir)
@@ -169,10 +177,14 @@ check_exchange(struct work *work, struct view_dir *dir)
 {
     int at;
 
+    bool is_certain;
+
     if (store_mount_is_known(work->store, &dir->info))
         return STATUS_SUCCESS;
     TRY(view_dir_open(&work->view, dir, &at));
-    TRY(try_exchange(work, dir, at));
+    TRY(tree_may_exchange(work->tree, at, &is_certain));
+    if (!is_certain)
+        TRY(try_exchange(work, dir, at));
     return store_mount_know(work->store, &dir->info);
 }
 
@@ -223,7 +235,7 @@ check_abilities(struct work *work)
     struct view_node *node;
 
     LIST_EACH (dir, &work->view.dirs, in_view)
-        if (!dir->maker && dir->plan_index != PLAN_NONE && !dir->is_private)
+        if (is_relied_on(dir))
             TRY(check_exchange(work, dir));
     LIST_EACH (node, &work->view.nodes, in_view)
         TRY(check_moving(work, node));

@@ -15,6 +15,7 @@ struct top {
 struct maker {
     struct work *work;
     struct plan *plan;
+    bool needs_note;
     struct top *tops;
     size_t top_count;
     unsigned *steps; /* for each chain: the last step that had to do with it */
@@ -243,8 +244,13 @@ slot_of_stage(struct maker *maker, struct view_node *node, uint32_t *out)
     struct view_dir *dir = node->place->dir;
     unsigned number = node->number;
 
-    if (node->yard != dir || number == 0)
+    if (node->yard == dir && number != 0)
+        return slot_hidden(maker, dir, number, out);
+    if (maker->needs_note)
         TRY(stage_number(maker->work, dir, &number));
+    else
+        number = ++maker->work->number;
+    dir->is_changed = dir->has_hidden = true;
     return slot_hidden(maker, dir, number, out);
 }
 
@@ -464,10 +470,10 @@ make(struct maker *maker)
 }
 
 NTSTATUS
-plan_make(struct work *work, struct plan **out)
+plan_make(struct work *work, bool needs_note, struct plan **out)
 {
     owned(plan_destroy) struct plan *plan = NULL;
-    struct maker maker = {.work = work};
+    struct maker maker = {.work = work, .needs_note = needs_note};
     NTSTATUS status;
 
     TRY(plan_create(&plan));

@@ -212,23 +212,67 @@ work_check_unchanged(struct work *work)
     return check_unchanged(work);
 }
 
+/* Whether all that is new is content without a name: then it has an identity already, and the
+ * intent can be written before the first hidden name is made. It does what a note would do. */
+static bool
+can_begin_with_intent(const struct work *work)
+{
+    const struct view_node *node;
+
+    if (work->is_noted)
+        return false;
+    LIST_EACH (node, &work->view.nodes, in_view)
+        if (node->origin != NODE_DISK && node->place &&
+            (node->origin != NODE_STAGED || node->fd < 0 || node->number))
+            return false;
+    return true;
+}
+
+static NTSTATUS
+roots_identify(struct work *work, struct plan *plan)
+{
+    struct view_node *node;
+    struct tree_info info;
+
+    LIST_EACH (node, &work->view.nodes, in_view)
+        if (plan_is_staged_root(node)) {
+            TRY(tree_info(work->tree, node->fd, "", &info));
+            plan_identify(plan, node, &info);
+        }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+stage(struct work *work)
+{
+    TRY(roots_stage(work, work->plan));
+    made_dirs_identify(work, work->plan);
+    return yards_sync(work);
+}
+
 static NTSTATUS
 prepare(struct work *work, const GUID *enlistment)
 {
-    owned(plan_destroy) struct plan *plan = NULL;
+    bool intent_first;
 
-    TRY(plan_make(work, &plan));
-    plan->enlistment = *enlistment;
     TRY(check_abilities(work));
+    TRY(check_unchanged(work)); /* cheap, compared with what follows */
+    intent_first = can_begin_with_intent(work);
+    TRY(plan_make(work, !intent_first, &work->plan));
+    work->plan->enlistment = *enlistment;
     TRY(contents_sync(work));
-    TRY(roots_stage(work, plan));
-    made_dirs_identify(work, plan);
-    TRY(yards_sync(work));
+    if (intent_first) {
+        TRY(roots_identify(work, work->plan));
+        work->has_intent = true;
+        TRY(store_intent(work->store, work->plan, &work->why));
+    }
+    TRY(stage(work));
     /* As late as possible: what changes from here on is found by the commit and kept. */
     TRY(check_unchanged(work));
-    TRY(store_intent(work->store, plan, &work->why));
-    work->plan = give(plan);
-    return STATUS_SUCCESS;
+    if (intent_first)
+        return STATUS_SUCCESS;
+    work->has_intent = true;
+    return store_intent(work->store, work->plan, &work->why);
 }
 
 NTSTATUS

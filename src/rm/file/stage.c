@@ -73,7 +73,7 @@ stage_number(struct work *work, struct view_dir *yard, unsigned *out)
     CHECK(!yard->maker);
     if (!yard->is_noted && !yard->is_private)
         TRY(note_write(work));
-    yard->is_changed = true;
+    yard->is_changed = yard->has_hidden = true;
     *out = ++work->number;
     return STATUS_SUCCESS;
 }

@@ -40,6 +40,7 @@ struct view_dir {
     char *path;                /* when on disk: absolute, without links, as it is on disk */
     struct view_node *maker;   /* the MADE node this is the inside of, else NULL: on disk */
     bool is_private;           /* below a COPY: nobody else can see it */
+    bool has_hidden;           /* hidden names were made in it, or are about to be */
     bool is_noted;             /* a durable note says that hidden names may be in it */
     bool is_changed;           /* hidden names came or went, and were not synced yet */
     int fd;                    /* see view_dir_open */

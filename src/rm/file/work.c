@@ -127,7 +127,7 @@ work_commit(struct work *work)
     return STATUS_SUCCESS;
 }
 
-/* Hidden names are all that a transaction has on disk before the intent. They are looked for by
+/* Hidden names are all that a transaction has on disk before the vote. They are looked for by
  * descriptor: somebody may have moved the directory. */
 static NTSTATUS
 undo_unprepared(struct work *work)
@@ -135,10 +135,10 @@ undo_unprepared(struct work *work)
     struct view_dir *dir;
     int fd;
 
-    if (!work->is_noted)
+    if (!work->is_noted && !work->has_intent)
         return STATUS_SUCCESS;
     LIST_EACH (dir, &work->view.dirs, in_view)
-        if (dir->is_noted) {
+        if (dir->has_hidden) {
             TRY(view_dir_open(&work->view, dir, &fd));
             TRY(store_sweep(work->store, &work->transaction, fd, dir->path, &work->why));
         }

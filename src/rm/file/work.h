@@ -38,6 +38,7 @@ struct work {
     size_t open_file_count;
     unsigned number; /* the last hidden name given out */
     bool is_noted;   /* a note was written, or begun */
+    bool has_intent; /* the same of the intent */
     struct plan *plan;
     bool is_resumed;            /* the outcome may have been begun before */
     struct conflicts conflicts; /* what was set aside while committing */

@@ -151,6 +151,52 @@ TEST(a_directory_that_is_filled_before_the_vote_is_not_removed)
     scene_expect_clean();
 }
 
+/* Somebody changes 'a' while the directory is made durable, after everything is staged. */
+static NTSTATUS (*real_sync)(struct tree *, int);
+
+static NTSTATUS
+sync_and_edit(struct tree *tree, int fd)
+{
+    struct stat synced, top;
+
+    EXPECT(fstat(fd, &synced) == 0 && stat(scene_tree(), &top) == 0);
+    if (synced.st_ino == top.st_ino)
+        edit("a");
+    return real_sync(tree, fd);
+}
+
+TEST(a_change_while_staging_refuses_the_vote_and_leaves_nothing)
+{
+    static const struct op plain[] = {{PUT, "a", "mine\n"}, {PUT, "d/x", "mine\n"}};
+    static const struct op noted[] = {{PUT, "a", "mine\n"}, {MKDIR, "m"}, {SYMLINK, "s", "a"}};
+    static const struct {
+        const struct op *ops;
+        size_t count;
+    } rows[] = {{plain, ARRAY_SIZE(plain)}, {noted, ARRAY_SIZE(noted)}};
+
+    EACH (row, rows) {
+        struct faulty_tree faulty;
+        struct tree_table table;
+
+        scene_reset(build);
+        faulty_tree_init(&faulty, ACCIDENT_NONE, 0);
+        struct store *store = scene_store(&faulty.tree);
+        struct work *work = scene_work(store);
+        for (size_t i = 0; i < row->count; i++)
+            EXPECT_OK(scene_do(work, &row->ops[i]));
+        table = *faulty.tree.table;
+        real_sync = table.sync;
+        table.sync = sync_and_edit;
+        faulty.tree.table = &table;
+        EXPECT_STATUS(STATUS_TRANSACTIONAL_CONFLICT, work_prepare(work, &scene_tx));
+        EXPECT(strstr(work->why.text, "changed by somebody else"));
+        EXPECT_EQ(WORK_ROLLED_BACK, work->state);
+        work_destroy(work);
+        store_close(store);
+        scene_expect_clean();
+    }
+}
+
 /* ---- after the vote ---- */
 
 static const struct {

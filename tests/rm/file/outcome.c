@@ -141,6 +141,8 @@ attempt(struct faulty_tree *faulty, const struct scenario *it, bool commit, bool
         status = work_prepare(work, &scene_tx);
     *prepared = status == STATUS_SUCCESS;
     if (*prepared)
+        faulty_expect_durable(faulty, "the vote");
+    if (*prepared)
         status = commit ? work_commit(work) : work_rollback(work);
     work_destroy(work);
     store_close(store);

@@ -133,6 +133,12 @@ expect_durable(struct tree *tree, int except, const char *what)
                       what, self->count, self->at, (unsigned long long)self->dirty_dirs[i]);
 }
 
+void
+faulty_expect_durable(struct faulty_tree *faulty, const char *what)
+{
+    expect_durable(&faulty->tree, -1, what);
+}
+
 static bool
 ends_in(const char *text, const char *end)
 {
@@ -896,6 +902,7 @@ scene_run(const struct op *ops, size_t count)
     NTSTATUS status = work_prepare(work, &scene_tx);
     if (status != STATUS_SUCCESS)
         test_fail(__FILE__, __LINE__, "prepare: %s: %s", status_name(status), work->why.text);
+    faulty_expect_durable(&faulty, "the vote");
     status = work_commit(work);
     if (status != STATUS_SUCCESS)
         test_fail(__FILE__, __LINE__, "commit: %s: %s", status_name(status), work->why.text);

@@ -32,6 +32,9 @@ struct faulty_tree {
 
 void faulty_tree_init(struct faulty_tree *faulty, enum accident accident, unsigned at);
 
+/* Fails when something with a name is not synced. */
+void faulty_expect_durable(struct faulty_tree *faulty, const char *what);
+
 /* ---- places ---- */
 
 /* Absolute paths below test_directory(); static, good for one test. */
