@@ -13,6 +13,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -292,6 +293,17 @@ linux_current(struct tree *tree, char **path)
     return *path ? STATUS_SUCCESS : status_raise(tree_status_of_errno(errno));
 }
 
+static size_t
+linux_descriptors(struct tree *tree)
+{
+    struct rlimit limit;
+
+    (void)tree;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > INT_MAX)
+        return INT_MAX;
+    return limit.rlim_cur;
+}
+
 /* ---- changing names ---- */
 
 void
@@ -369,6 +381,7 @@ tree_linux(void)
         .may_move_directories = linux_may_move_directories,
         .lock = linux_lock,
         .current = linux_current,
+        .descriptors = linux_descriptors,
         .link = linux_link,
         .rename = linux_rename,
         .unlink = linux_unlink,

@@ -74,6 +74,7 @@ struct tree_table {
     NTSTATUS (*may_move_directories)(struct tree *, int at, bool *out);
     NTSTATUS (*lock)(struct tree *, int fd);
     NTSTATUS (*current)(struct tree *, char **path);
+    size_t (*descriptors)(struct tree *);
     /* changing names */
     NTSTATUS (*link)(struct tree *, int fd, int at, const char *name);
     NTSTATUS(*rename)
@@ -212,6 +213,13 @@ static inline NTSTATUS must_use
 tree_current(struct tree *tree, char **path)
 {
     return tree->table->current(tree, path);
+}
+
+/* How many descriptors this process may have open. */
+static inline size_t
+tree_descriptors(struct tree *tree)
+{
+    return tree->table->descriptors(tree);
 }
 
 /* Gives an unnamed (or another name of a) file this name. Answers: OBJECT_NAME_COLLISION,

@@ -12,8 +12,7 @@
 
 #include "rm/file/work.h"
 
-#define STAGED_OPEN_MAX 128
-#define WRITE_STEP      (256u << 10)
+#define WRITE_STEP (256u << 10)
 
 /* ---- hidden names ---- */
 
@@ -122,7 +121,7 @@ file_park(struct work *work, struct view_node *node)
 static NTSTATUS
 room_make(struct work *work)
 {
-    if (work->open_file_count < STAGED_OPEN_MAX)
+    if (work->open_file_count < work->store->staged_open_max)
         return STATUS_SUCCESS;
     return file_park(work, list_first(&work->open_files, struct view_node, in_open));
 }

@@ -16,6 +16,9 @@
 #define FILE_SIZE_MAX  (256u << 20)
 #define STORE_NAME_MAX 96
 
+#define STAGED_OPEN_FEW  32
+#define STAGED_OPEN_MANY 4096
+
 /* ---- whole files ---- */
 
 static NTSTATUS
@@ -479,6 +482,17 @@ store_start(struct store *store, const char *home, const GUID *fresh, struct exp
     return unprepared_sweep(store, &found, why);
 }
 
+/* The process needs some for itself, and we for directories. */
+static size_t
+staged_open_max(struct tree *tree)
+{
+    size_t limit = tree_descriptors(tree), some = 256;
+
+    if (limit <= some + 2 * STAGED_OPEN_FEW)
+        return STAGED_OPEN_FEW;
+    return (limit - some) / 2 < STAGED_OPEN_MANY ? (limit - some) / 2 : STAGED_OPEN_MANY;
+}
+
 NTSTATUS
 store_open(struct tree *tree, const char *home, const GUID *fresh, struct explanation *why,
            struct store **out)
@@ -489,6 +503,7 @@ store_open(struct tree *tree, const char *home, const GUID *fresh, struct explan
     if (!store)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     store->tree = tree;
+    store->staged_open_max = staged_open_max(tree);
     store->fd = store->lock_fd = TREE_NOWHERE;
     path_locks_init(&store->locks);
     sys_mutex_init(&store->mutex);

@@ -28,6 +28,7 @@ struct store {
     struct tree *tree;
     char *path; /* HOME/file */
     int fd, lock_fd;
+    size_t staged_open_max; /* descriptors one transaction may hold for staged content */
     GUID identity;
     uint64_t incarnation;
     struct path_locks locks;
