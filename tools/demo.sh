@@ -11,7 +11,7 @@ umask 022
 
 ktm=${KTM:-ktm}
 points=${1:-120} # kills while applying
-seconds=75        # and no more than so long
+seconds=60        # and no more than so long
 source=$(cd "$(dirname "$0")/.." && pwd)
 shim=            # libktmkill.so: kills at the n-th change of a file; without it a clock has to do
 work=
