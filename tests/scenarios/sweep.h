@@ -6,7 +6,7 @@
  *
  * A *point* is one such run, written as text in failures so that it can be repeated alone:
  *
- *     KTM_POINT='cut 7 within subset 3' test-scenarios sweep/scen-02
+ *     KTM_POINT='cut 7 within subset 3 0' test-scenarios --verbose sweep/scen-02
  */
 #pragma once
 

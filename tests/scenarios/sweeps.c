@@ -14,6 +14,15 @@ static const char *const names[] = {
 };
 #undef SCENARIO
 
+/* One thread, so there is nothing for ThreadSanitizer to see, and it takes ten times as long. */
+static void
+skip_under_thread_sanitizer(void)
+{
+#ifdef __SANITIZE_THREAD__
+    SKIP("one thread only");
+#endif
+}
+
 static void
 run(void)
 {
@@ -22,6 +31,7 @@ run(void)
     struct sys_sim *base;
     unsigned runs = 0;
 
+    skip_under_thread_sanitizer();
     snprintf(path, sizeof(path), "%s/tests/scenarios/%s.txt", test_source(), test_name());
     scenario = scenario_load(path);
     base = sweep_base(scenario_is_volatile(scenario));
