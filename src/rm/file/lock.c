@@ -19,6 +19,7 @@ path_locks_init(struct path_locks *locks)
 {
     sys_mutex_init(&locks->mutex);
     hash_init(&locks->paths);
+    list_init(&locks->owners);
 }
 
 void
@@ -34,6 +35,7 @@ path_owner_init(struct path_owner *owner, const GUID *transaction)
 {
     owner->transaction = *transaction;
     list_init(&owner->locks);
+    list_init(&owner->in_locks);
 }
 
 static struct path_entry *
@@ -81,14 +83,17 @@ static struct path_entry *
 obstacle_below(struct path_locks *locks, const struct path_owner *owner, const char *path)
 {
     size_t size = strlen(path);
+    struct path_owner *other;
+    struct path_entry *entry;
 
-    for (size_t i = 0; i < locks->paths.bucket_count; i++)
-        for (struct hash_link *link = locks->paths.buckets[i]; link; link = link->next) {
-            struct path_entry *entry = container_of(link, struct path_entry, link);
-
-            if (entry->owner != owner && is_below(entry, path, size))
+    LIST_EACH (other, &locks->owners,
+               in_locks) { /* one's own locks, the most by far, are no obstacle */
+        if (other == owner)
+            continue;
+        LIST_EACH (entry, &other->locks, in_owner)
+            if (is_below(entry, path, size))
                 return entry;
-        }
+    }
     return NULL;
 }
 
@@ -112,6 +117,8 @@ entry_add(struct path_locks *locks, struct path_owner *owner, const char *path, 
     entry->size = size;
     memcpy(entry->path, path, size + 1);
     hash_add(&locks->paths, hash_bytes(0, path, size), &entry->link);
+    if (list_is_empty(&owner->locks))
+        list_append(&locks->owners, &owner->in_locks);
     list_append(&owner->locks, &entry->in_owner);
     return STATUS_SUCCESS;
 }
@@ -161,5 +168,6 @@ path_locks_release(struct path_locks *locks, struct path_owner *owner)
         list_remove(&entry->in_owner);
         free(entry);
     }
+    list_remove(&owner->in_locks);
     sys_mutex_unlock(&locks->mutex);
 }

@@ -25,11 +25,13 @@
 struct path_locks {
     struct sys_mutex mutex;
     struct hash paths;
+    struct list owners; /* those who hold any */
 };
 
 struct path_owner {
     GUID transaction; /* zero: the home */
     struct list locks;
+    struct list in_locks;
 };
 
 void path_locks_init(struct path_locks *locks);
