@@ -159,6 +159,7 @@ void object_hand_out(struct object *object,
                      struct object **out); /* one more handle, under the lock */
 GUID fresh_guid(struct engine *engine);    /* [OBJ-18] */
 void object_wait_for(struct object *object, uint32_t bits);
+void wait_fd_follow(struct object *object); /* clears the descriptor of what is not signalled */
 /* Moves an unbound transaction to 'tm', whose lock is held on return, whatever the status. */
 NTSTATUS transaction_bind_locked(struct engine_tm *tm, struct transaction *tx) must_use;
 

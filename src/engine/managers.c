@@ -52,7 +52,13 @@ rm_open(struct resource_manager *rm, struct object **out)
 {
     object_hand_out(&rm->object, out);
     rm->is_open = true;
+    if (!(atomic_load(&rm->object.signal) & SIGNAL_EXPIRED))
+        return;
+    /* Open again. The word differs from what it was before the close, so that one who is only about
+     * to sleep since then does not. */
     atomic_fetch_and(&rm->object.signal, ~(uint32_t)SIGNAL_EXPIRED);
+    atomic_fetch_add(&rm->object.signal, SIGNAL_COUNT);
+    wait_fd_follow(&rm->object);
 }
 
 NTSTATUS
@@ -182,33 +188,37 @@ take_notification(struct resource_manager *rm, TRANSACTION_NOTIFICATION *out, ui
     return STATUS_SUCCESS;
 }
 
-static void
-wait_fd_follow(struct object *object)
+static NTSTATUS
+look_for_notification(struct object *object, uint32_t epoch, TRANSACTION_NOTIFICATION *out,
+                      uint32_t size, uint32_t *length)
 {
-    int fd = atomic_load(&object->wait_fd);
+    struct run run;
+    NTSTATUS status;
 
-    if (fd && !(atomic_load(&object->signal) & (SIGNAL_SET | SIGNAL_EXPIRED)))
-        sys_event_clear(fd - 1);
+    run_begin(&run, object);
+    status = object_check_alive(object);
+    if (status == STATUS_SUCCESS && atomic_load(&object->epoch) != epoch)
+        status =
+            status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* and it is another's queue now */
+    if (status == STATUS_SUCCESS)
+        status = take_notification(AS_RM(object), out, size, length);
+    wait_fd_follow(object);
+    run_end(&run);
+    return status;
 }
 
 NTSTATUS
 engine_rm_get_notification(struct object *object, TRANSACTION_NOTIFICATION *out, uint32_t size,
                            uint64_t deadline, uint32_t *length)
 {
-    struct run run;
-    NTSTATUS status;
+    uint32_t epoch = atomic_load(&object->epoch);
 
     for (;;) {
         uint32_t seen = atomic_load(&object->signal);
+        NTSTATUS status = look_for_notification(object, epoch, out, size, length);
 
-        run_begin(&run, object);
-        status = object_check_alive(object); /* [NOTIF-GET-15] */
-        if (status == STATUS_SUCCESS)
-            status = take_notification(AS_RM(object), out, size, length);
-        wait_fd_follow(object);
-        run_end(&run);
         if (status != STATUS_TIMEOUT || deadline == 0)
-            return status;
+            return status; /* [NOTIF-GET-15] */
         atomic_fetch_add(&object->waiters, 1);
         if (atomic_load(&object->signal) == seen && !sys_wait(&object->signal, seen, deadline))
             deadline = 0; /* one last look */

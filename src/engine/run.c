@@ -44,24 +44,19 @@ lock_object(struct object *object)
 
 /* ---- waking ---- */
 
-static void
-wake_now(struct object *object)
-{
-    int fd = atomic_load(&object->wait_fd);
-
-    sys_wake(&object->signal, INT_MAX);
-    if (fd && atomic_load(&object->signal) & (SIGNAL_SET | SIGNAL_EXPIRED))
-        sys_event_set(fd - 1);
-}
-
-/* Somebody may sleep on the object: he is woken when the lock is off. */
+/* Somebody may sleep on the object: he is woken when the lock is off. Its descriptor is set at
+ * once: it is cleared under the lock too, so it never says what the object does not. */
 void
 run_wake(struct run *run, struct object *object)
 {
-    if (!atomic_load(&object->waiters) && !atomic_load(&object->wait_fd))
+    int fd = atomic_load(&object->wait_fd);
+
+    if (fd && atomic_load(&object->signal) & (SIGNAL_SET | SIGNAL_EXPIRED))
+        sys_event_set(fd - 1);
+    if (!atomic_load(&object->waiters))
         return;
     if (run->wake_count == WAKES_MAX) {
-        wake_now(object);
+        sys_wake(&object->signal, INT_MAX);
         return;
     }
     engine_hold(object);
@@ -104,7 +99,7 @@ unlock(struct run *run)
     memcpy(wakes, run->wakes, count * sizeof(*wakes));
     sys_mutex_unlock(&run->tm->mutex);
     for (unsigned i = 0; i < count; i++) {
-        wake_now(wakes[i]);
+        sys_wake(&wakes[i]->signal, INT_MAX);
         engine_release(wakes[i]);
     }
 }

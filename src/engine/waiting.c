@@ -18,23 +18,30 @@ object_wait_for(struct object *object, uint32_t bits)
 NTSTATUS
 engine_wait(struct object *object, uint64_t deadline)
 {
-    NTSTATUS status = STATUS_SUCCESS;
-    uint32_t seen;
+    uint32_t seen, epoch = atomic_load(&object->epoch);
+    bool is_late = false;
 
     if (object->kind != OBJECT_TX && object->kind != OBJECT_RM)
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
     atomic_fetch_add(&object->waiters, 1);
-    while (!((seen = atomic_load(&object->signal)) & (SIGNAL_SET | SIGNAL_EXPIRED))) {
-        if (deadline == 0 || !sys_wait(&object->signal, seen, deadline)) {
-            seen = atomic_load(&object->signal);
-            status = STATUS_TIMEOUT;
-            break;
-        }
-    }
+    while (!((seen = atomic_load(&object->signal)) & (SIGNAL_SET | SIGNAL_EXPIRED)) && !is_late &&
+           atomic_load(&object->epoch) == epoch)
+        is_late = deadline == 0 || !sys_wait(&object->signal, seen, deadline);
     atomic_fetch_sub(&object->waiters, 1);
+    if (atomic_load(&object->epoch) != epoch) /* closed and opened again meanwhile */
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
     if (seen & SIGNAL_SET)
         return STATUS_SUCCESS;
-    return seen & SIGNAL_EXPIRED ? status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED) : status;
+    return seen & SIGNAL_EXPIRED ? status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED) : STATUS_TIMEOUT;
+}
+
+void
+wait_fd_follow(struct object *object)
+{
+    int fd = atomic_load(&object->wait_fd);
+
+    if (fd && !(atomic_load(&object->signal) & (SIGNAL_SET | SIGNAL_EXPIRED)))
+        sys_event_clear(fd - 1);
 }
 
 NTSTATUS
