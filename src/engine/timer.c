@@ -104,11 +104,14 @@ engine_run_timers(struct engine *engine)
     while ((tx = take_due(&engine->timers, sys_time_monotonic(engine->sys)))) {
         struct ktm_event event = {.type = KTM_TX_TIMEOUT, .tx = tx};
         struct run run;
-        NTSTATUS status;
 
         run_begin(&run, &tx->object);
-        status = run_step(&run, &event);
-        CHECK(status == STATUS_SUCCESS);
+        /* Somebody may have set or cancelled it before we had the lock. */
+        if (tx->deadline <= sys_time_monotonic(engine->sys)) {
+            NTSTATUS status = run_step(&run, &event);
+
+            CHECK(status == STATUS_SUCCESS);
+        }
         run_end(&run);
         engine_release(&tx->object);
     }
@@ -187,9 +190,10 @@ timer_cancel(struct engine *engine, struct transaction *tx)
     bool was_set;
 
     sys_mutex_lock(&timers->mutex);
-    was_set = tx->timer != 0; /* else the timer thread has it, and its hold */
+    was_set = tx->timer != 0; /* else the timer thread may have it, and its hold */
     if (was_set)
         heap_remove(timers, tx);
+    tx->deadline = UINT64_MAX;
     sys_mutex_unlock(&timers->mutex);
     return was_set;
 }
