@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Enlistments: create, open, query, set, recover, and the requests and answers about them. */
-#include "core/event.h"
+#include "core/ktm.h"
 #include "engine/engine.h"
 #include "nt/answer.h"
 #include "nt/birth.h"
@@ -12,12 +12,13 @@
 
 NTSTATUS
 enlist_check(struct birth *birth, PHANDLE out, ACCESS_MASK desired,
-             const OBJECT_ATTRIBUTES *attributes, ULONG options)
+             const OBJECT_ATTRIBUTES *attributes, ULONG options, NOTIFICATION_MASK mask)
 {
     if (!out)
         return status_raise(STATUS_ACCESS_VIOLATION);
     if (options & ~(ULONG)ENLISTMENT_MAXIMUM_OPTION) /* [ENL-CREATE-04] */
         return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(notification_mask_check(mask, options & ENLISTMENT_SUPERIOR)); /* [ENL-CREATE-05] */
     return birth_check(birth, OBJECT_EN, out, desired, attributes);
 }
 
@@ -43,7 +44,8 @@ NtCreateEnlistment(PHANDLE EnlistmentHandle, ACCESS_MASK DesiredAccess,
     owned(handle_release) struct handle *tx = NULL;
     owned(birth) struct birth birth = {0};
 
-    TRY(enlist_check(&birth, EnlistmentHandle, DesiredAccess, ObjectAttributes, CreateOptions));
+    TRY(enlist_check(&birth, EnlistmentHandle, DesiredAccess, ObjectAttributes, CreateOptions,
+                     NotificationMask));
     TRY(service_handle(SERVICE_CreateEnlistment, ResourceManagerHandle, &rm));
     TRY(service_handle_of(OBJECT_TX, TRANSACTION_ENLIST, TransactionHandle, &tx));
     return enlist(&birth, rm->object, tx->object, CreateOptions, NotificationMask, EnlistmentKey);

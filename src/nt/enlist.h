@@ -7,6 +7,7 @@
 
 /* What does not depend on the RM and the transaction. */
 NTSTATUS enlist_check(struct birth *birth, PHANDLE out, ACCESS_MASK desired,
-                      const OBJECT_ATTRIBUTES *attributes, ULONG options) must_use;
+                      const OBJECT_ATTRIBUTES *attributes, ULONG options,
+                      NOTIFICATION_MASK mask) must_use;
 NTSTATUS enlist(struct birth *birth, struct object *rm, struct object *tx, ULONG options,
                 NOTIFICATION_MASK mask, void *key) must_use;

@@ -137,7 +137,8 @@ TmCreateEnlistment(PHANDLE EnlistmentHandle, KPROCESSOR_MODE PreviousMode,
         return status_raise(STATUS_ACCESS_VIOLATION);
     if (PreviousMode != KernelMode && PreviousMode != UserMode)
         return status_raise(STATUS_INVALID_PARAMETER); /* [TMR-07] */
-    TRY(enlist_check(&birth, EnlistmentHandle, DesiredAccess, ObjectAttributes, CreateOptions));
+    TRY(enlist_check(&birth, EnlistmentHandle, DesiredAccess, ObjectAttributes, CreateOptions,
+                     NotificationMask));
     return enlist(&birth, (struct object *)ResourceManager, (struct object *)Transaction,
                   CreateOptions, NotificationMask, EnlistmentKey);
 }
