@@ -371,6 +371,7 @@ subordinate_close(struct enlistment *en, struct ktm_effects *effects)
 void
 enlistment_close(struct enlistment *en, struct ktm_effects *effects)
 {
+    en->is_closing = false;
     if (!en->is_attached)
         return;
     en->is_attached = false;

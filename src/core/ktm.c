@@ -87,7 +87,7 @@ transaction_destroy(struct transaction *tx)
 }
 
 NTSTATUS
-transaction_set_description(struct transaction *tx, const uint16_t *units, size_t count)
+description_copy(const uint16_t *units, size_t count, uint16_t **out)
 {
     uint16_t *copy = NULL;
 
@@ -98,9 +98,25 @@ transaction_set_description(struct transaction *tx, const uint16_t *units, size_
             return status_raise(STATUS_INSUFFICIENT_RESOURCES);
         memcpy(copy, units, count * sizeof(*copy));
     }
+    *out = copy;
+    return STATUS_SUCCESS;
+}
+
+void
+transaction_take_description(struct transaction *tx, uint16_t *units, size_t count)
+{
     free(tx->description);
-    tx->description = copy;
+    tx->description = units;
     tx->description_units = (uint8_t)count;
+}
+
+NTSTATUS
+transaction_set_description(struct transaction *tx, const uint16_t *units, size_t count)
+{
+    uint16_t *copy;
+
+    TRY(description_copy(units, count, &copy));
+    transaction_take_description(tx, copy, count);
     return STATUS_SUCCESS;
 }
 
@@ -140,13 +156,16 @@ ktm_find_transaction(const struct ktm *ktm, const GUID *uow)
 }
 
 struct transaction *
-ktm_next_undecided(struct ktm *ktm)
+ktm_next_undecided(struct ktm *ktm, struct transaction *after)
 {
-    struct transaction *tx;
+    struct list *at = after ? &after->in_ktm : &ktm->tx_list;
 
-    LIST_EACH (tx, &ktm->tx_list, in_ktm)
+    for (at = at->next; at != &ktm->tx_list; at = at->next) {
+        struct transaction *tx = container_of(at, struct transaction, in_ktm);
+
         if (transaction_may_abort(tx) && !tx->forcing)
             return tx;
+    }
     return NULL;
 }
 
@@ -221,17 +240,21 @@ resource_manager_find_enlistment(const struct resource_manager *rm, const GUID *
 }
 
 struct enlistment *
-resource_manager_next_attached(struct resource_manager *rm)
+resource_manager_next_closing(struct resource_manager *rm, struct enlistment *after)
 {
-    struct enlistment *en;
+    struct list *at = after ? &after->in_rm : &rm->en_list;
 
-    LIST_EACH (en, &rm->en_list, in_rm)
-        if (en->is_attached)
+    for (at = at->next; at != &rm->en_list; at = at->next) {
+        struct enlistment *en = container_of(at, struct enlistment, in_rm);
+
+        if (en->is_closing)
             return en;
+    }
     return NULL;
 }
 
-/* The last handle of the RM is gone; its enlistments follow, one step each [CLOSE-RM-01..04]. */
+/* The last handle of the RM is gone; its enlistments follow, one step each [CLOSE-RM-01..04]. Only
+ * those there are now: the RM may be open again, and enlist, before the last has been told. */
 static void
 resource_manager_close(struct resource_manager *rm)
 {
@@ -242,8 +265,9 @@ resource_manager_close(struct resource_manager *rm)
     rm->callback = NULL;
     rm->object.epoch++;
     LIST_EACH (en, &rm->en_list, in_rm) {
-        en->object.epoch =
-            rm->object.epoch; /* every handle made so far has expired [CLOSE-RM-03] */
+        /* Every handle made so far has expired [CLOSE-RM-03]. */
+        en->object.epoch = rm->object.epoch;
+        en->is_closing = en->is_attached;
         en->undelivered = 0;
         list_remove(&en->in_delivery);
     }
@@ -404,6 +428,8 @@ resource_manager_is_over(const struct resource_manager *rm)
 
     if (rm->is_open)
         return false;
+    if (rm->ktm->state == KTM_CLOSED)
+        return true;
     LIST_EACH (en, &rm->en_list, in_rm)
         if (!enlistment_is_over(en))
             return false; /* unresolved: the TM still knows it [CLOSE-RM-04] */

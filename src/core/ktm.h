@@ -199,6 +199,7 @@ struct enlistment {
     uint8_t state;
     bool is_superior;
     bool is_attached; /* has a handle, and its RM is open */
+    bool is_closing;  /* its RM was closed, which it has yet to be told */
     uint32_t mask;
     uint32_t undelivered; /* callback mode: bits whose callback has yet to run */
     int64_t undelivered_clock;
@@ -277,15 +278,22 @@ NTSTATUS recovery_info_copy(struct bytes info, uint8_t **out) must_use; /* NULL:
 void enlistment_take_recovery_info(struct enlistment *en, uint8_t *info, uint32_t size); /* takes */
 NTSTATUS transaction_set_description(struct transaction *tx, const uint16_t *units,
                                      size_t count) must_use;
+/* The same in two steps. */
+NTSTATUS description_copy(const uint16_t *units, size_t count, uint16_t **out) must_use;
+void transaction_take_description(struct transaction *tx, uint16_t *units,
+                                  size_t count); /* takes */
 
 /* Frees the object, and its neighbours, when their life is over and nobody holds them (section 3).
  */
 void ktm_reap(struct object *object);
 
-/* What a shutdown must still roll back, or NULL [CLOSE-TM-01]. */
-struct transaction *ktm_next_undecided(struct ktm *ktm);
-/* An enlistment of a closed RM that is still attached, or NULL [CLOSE-RM-01]. */
-struct enlistment *resource_manager_next_attached(struct resource_manager *rm);
+/* What a shutdown must still roll back, behind 'after' (NULL: from the start), or NULL
+ * [CLOSE-TM-01]. */
+struct transaction *ktm_next_undecided(struct ktm *ktm, struct transaction *after);
+/* An enlistment that has yet to be told, by KTM_EN_CLOSE, that its RM was closed; behind 'after'
+ * (NULL: from the start), or NULL [CLOSE-RM-01]. */
+struct enlistment *resource_manager_next_closing(struct resource_manager *rm,
+                                                 struct enlistment *after);
 
 NTSTATUS notification_mask_check(uint32_t mask, bool is_superior) must_use; /* [MASK-01..12] */
 bool enlistment_is_recoverable(

@@ -37,8 +37,8 @@ void engine_run_timers(struct engine *engine);
 
 void engine_hold(struct object *object); /* the caller holds it already */
 void engine_release(struct object *object);
-/* One more handle to an object the caller holds. */
-void engine_handle_open(struct object *object);
+/* One more handle to an object the caller holds. Answers: TRANSACTION_OBJECT_EXPIRED. */
+NTSTATUS engine_handle_open(struct object *object) must_use;
 /* One handle less; the last one has the effects of the CLOSE family. Never fails, never waits for
  * answers. */
 void engine_handle_close(struct object *object);
@@ -148,6 +148,7 @@ NTSTATUS engine_rm_get_notification(struct object *rm, TRANSACTION_NOTIFICATION 
 
 /* ---- enlistments ---- */
 
+/* 'mask': one that notification_mask_check of core/ktm.h accepts. */
 NTSTATUS engine_en_create(struct object *rm, struct object *tx, uint32_t create_options,
                           NOTIFICATION_MASK mask, void *key, struct object **out) must_use;
 NTSTATUS engine_en_open(struct object *rm, const GUID *guid, struct object **out) must_use;

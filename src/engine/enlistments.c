@@ -5,39 +5,37 @@
 
 #include <stdlib.h>
 
-/* What refuses an enlistment before the transaction is bound to anything [GEN-06]. */
 static NTSTATUS
-check_enlist(struct object *rm, struct transaction *tx, uint32_t create_options, uint32_t mask)
+check_enlist(const struct ktm_event *event)
 {
-    struct resource_manager *manager = AS_RM(rm);
-    struct ktm *ktm = manager->ktm;
-    struct ktm *bound = atomic_load(&tx->ktm);
+    struct ktm *bound = event->tx->ktm;
 
-    TRY(notification_mask_check(mask, create_options & ENLISTMENT_SUPERIOR));
-    TRY(object_check_alive(rm));
-    TRY(object_check_alive(&tx->object));
-    if (ktm->state != KTM_ONLINE || !manager->is_online)
-        return status_raise(STATUS_TRANSACTIONMANAGER_NOT_ONLINE); /* [ENL-CREATE-09] */
-    if (bound != ktm && !bound->is_nursery) /* another TM [ENL-CREATE-18, -19, BR-07] */
-        return status_raise(tx->create_options & TRANSACTION_DO_NOT_PROMOTE
+    TRY(object_check_alive(&event->rm->object));
+    TRY(object_check_alive(&event->tx->object));
+    if (bound != event->rm->ktm && !bound->is_nursery) /* another TM [ENL-CREATE-18, -19, BR-07] */
+        return status_raise(event->tx->create_options & TRANSACTION_DO_NOT_PROMOTE
                                 ? STATUS_TRANSACTION_REQUIRED_PROMOTION
                                 : STATUS_NOT_SUPPORTED);
     return STATUS_SUCCESS;
 }
 
+/* Under the lock of the TM, and of the nursery when the transaction is in it. */
 static NTSTATUS
-enlist_locked(struct run *run, struct ktm_event *event, struct object **out)
+enlist_locked(struct run *run, struct ktm_event *event, bool is_unbound, struct object **out)
 {
-    struct enlistment *en = event->en;
+    struct object *en = &event->en->object;
     NTSTATUS status;
 
-    if (event->tx->ktm != &run->tm->core)
-        return status_raise(STATUS_TRANSACTION_REQUEST_NOT_VALID); /* bound elsewhere in between */
-    object_hand_out(&en->object, out); /* its notifications may run before we return [NOTIF-12] */
-    engine_hold(&en->object);
+    TRY(check_enlist(event));
+    if (is_unbound)
+        TRY(transaction_bind(run->tm, event->tx)); /* [ENL-CREATE-03] */
+    object_hand_out(en, out); /* its notifications may run before we return [NOTIF-12] */
+    engine_hold(en);
     status = run_step(run, event);
     if (status == STATUS_SUCCESS)
-        run_release(run, &en->object);
+        run_release(run, en);
+    else if (is_unbound)
+        transaction_unbind(run->tm, event->tx);
     return status;
 }
 
@@ -46,25 +44,20 @@ engine_en_create(struct object *rm, struct object *tx, uint32_t create_options,
                  NOTIFICATION_MASK mask, void *key, struct object **out)
 {
     struct engine_tm *tm = tm_of_ktm(AS_RM(rm)->ktm);
-    GUID guid = fresh_guid(tm->engine);
     struct ktm_event event = {.type = KTM_EN_CREATE, .tx = AS_TX(tx), .rm = AS_RM(rm)};
+    GUID guid = fresh_guid(tm->engine);
     struct object *made = NULL;
     struct run run;
+    bool is_unbound;
     NTSTATUS status;
 
-    TRY(check_enlist(rm, event.tx, create_options, mask));
     event.en = enlistment_create(&guid, mask, create_options & ENLISTMENT_SUPERIOR, key);
     if (!event.en)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES); /* [ENL-CREATE-08] */
-    if (atomic_load(&event.tx->ktm)->is_nursery) {
-        status = transaction_bind_locked(tm, event.tx); /* [ENL-CREATE-03] */
-        run = (struct run){.tm = tm};
-    } else {
-        run_begin_tm(&run, tm);
-        status = STATUS_SUCCESS;
-    }
-    if (status == STATUS_SUCCESS)
-        status = enlist_locked(&run, &event, &made);
+    is_unbound = transaction_lock_for_binding(&run, tm, event.tx);
+    status = enlist_locked(&run, &event, is_unbound, &made);
+    if (is_unbound) /* an Active transaction: the step has called nobody, nor let go of the lock */
+        sys_mutex_unlock(&tm->engine->nursery->mutex);
     run_end(&run);
     if (status == STATUS_SUCCESS)
         *out = made;
@@ -86,7 +79,6 @@ engine_en_open(struct object *rm, const GUID *guid, struct object **out)
         en = resource_manager_find_enlistment(AS_RM(rm), guid);
         if (en && !(en->state == EN_FINISHED && en->object.handles == 0)) {
             object_hand_out(&en->object, out);
-            en->is_attached = true;
         } else {
             status = status_raise(STATUS_ENLISTMENT_NOT_FOUND); /* [ENL-OPEN-02, -06] */
         }

@@ -155,13 +155,16 @@ NTSTATUS tm_log_rename(struct engine_tm *tm, const GUID *expected) must_use;
 
 NTSTATUS object_check_alive(struct object *object) must_use; /* [OBJ-21, TMR-05] */
 NTSTATUS tm_check_online(struct object *tm) must_use;        /* [TM-STATE-01] */
-void object_hand_out(struct object *object,
-                     struct object **out); /* one more handle, under the lock */
-GUID fresh_guid(struct engine *engine);    /* [OBJ-18] */
+/* One more handle, under the lock: a transaction is open, an enlistment attached by it. */
+void object_hand_out(struct object *object, struct object **out);
+GUID fresh_guid(struct engine *engine); /* [OBJ-18] */
 void object_wait_for(struct object *object, uint32_t bits);
 void wait_fd_follow(struct object *object); /* clears the descriptor of what is not signalled */
-/* Moves an unbound transaction to 'tm', whose lock is held on return, whatever the status. */
-NTSTATUS transaction_bind_locked(struct engine_tm *tm, struct transaction *tx) must_use;
+/* Locks the TM for a run; and before it the nursery while the transaction is unbound, which is
+ * returned: then it may be bound, and unbound again while both are locked [GEN-06]. */
+bool transaction_lock_for_binding(struct run *run, struct engine_tm *tm, struct transaction *tx);
+NTSTATUS transaction_bind(struct engine_tm *tm, struct transaction *tx) must_use;
+void transaction_unbind(struct engine_tm *tm, struct transaction *tx);
 
 /* ---- timer.c ---- */
 

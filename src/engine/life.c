@@ -25,29 +25,41 @@ engine_release(struct object *object)
     tm_destroy_if_over(run.tm);
 }
 
-void
+/* Whoever has a pointer may open the object even when its last handle has had its effects, unless
+ * these were the end of it. */
+NTSTATUS
 engine_handle_open(struct object *object)
 {
+    struct object *same;
     struct run run;
+    NTSTATUS status;
 
-    engine_hold(object);
     run_begin(&run, object);
-    object->handles++;
-    run_end(&run);
+    status = object_check_alive(object);
+    if (status == STATUS_SUCCESS && object->kind == OBJECT_TM && object->handles == 0)
+        status = status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* it is being shut down */
+    if (status == STATUS_SUCCESS)
+        object_hand_out(object, &same);
+    sys_mutex_unlock(&run.tm->mutex); /* no more: the caller may have a lock of his own */
+    return status;
 }
 
 static void
 close_enlistments(struct run *run, struct resource_manager *rm)
 {
-    struct enlistment *en;
+    struct enlistment *en = resource_manager_next_closing(rm, NULL), *next;
 
-    while ((en = resource_manager_next_attached(rm))) { /* one step each; found afresh each time */
-        struct ktm_event event = {.type = KTM_EN_CLOSE, .en = en};
-        NTSTATUS status;
-
+    if (en)
         engine_hold(&en->object);
-        status = run_step(run, &event);
+    for (; en; en = next) {
+        struct ktm_event event = {.type = KTM_EN_CLOSE, .en = en};
+        NTSTATUS status = run_step(run, &event);
+
         CHECK(status == STATUS_SUCCESS);
+        next =
+            resource_manager_next_closing(rm, en); /* 'en' is held, so it is still in its place */
+        if (next)
+            engine_hold(&next->object);
         run_release(run, &en->object);
     }
 }
@@ -157,6 +169,10 @@ object_hand_out(struct object *object, struct object **out)
 {
     object->handles++;
     engine_hold(object);
+    if (object->kind == OBJECT_TX)
+        AS_TX(object)->is_open = true;
+    if (object->kind == OBJECT_EN)
+        AS_EN(object)->is_attached = true;
     *out = object;
 }
 

@@ -489,6 +489,18 @@ tm_log_detach(struct engine_tm *tm)
 
 /* ---- replay ---- */
 
+/* Under the lock: others may look at the TM. */
+static NTSTATUS
+replay_one(struct engine_tm *tm, const struct clfs_record *record)
+{
+    NTSTATUS status;
+
+    sys_mutex_lock(&tm->mutex);
+    status = ktm_replay(&tm->core, record->data, record->lsn);
+    sys_mutex_unlock(&tm->mutex);
+    return status;
+}
+
 /* Reads on from where the last call stopped, to 'target' or to the end [TM-ROLLFWD-09, -10]. */
 NTSTATUS
 tm_log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end)
@@ -508,7 +520,7 @@ tm_log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end)
             TRY(as_told(record_clock(record.data, &clock)));
             if (target && clock > *target)
                 return STATUS_SUCCESS; /* [RECOV-10] */
-            TRY(as_told(ktm_replay(&tm->core, record.data, record.lsn)));
+            TRY(as_told(replay_one(tm, &record)));
         }
         tm->replay_from = tm->last_recovered_lsn = record.lsn;
     }

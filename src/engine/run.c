@@ -430,13 +430,20 @@ void
 run_shutdown(struct run *run, enum abort_reason reason)
 {
     struct run inner = {.tm = run->tm};
-    struct transaction *tx;
+    struct ktm *ktm = &run->tm->core;
+    struct transaction *tx = ktm_next_undecided(ktm, NULL), *next;
 
-    while ((tx = ktm_next_undecided(&run->tm->core))) {
+    if (tx)
+        engine_hold(&tx->object);
+    for (; tx; tx = next) {
         struct ktm_event event = {.type = KTM_TX_SHUTDOWN, .tx = tx, .reason = reason};
         NTSTATUS status = run_step(&inner, &event);
 
         CHECK(status == STATUS_SUCCESS);
+        next = ktm_next_undecided(ktm, tx); /* which is held, so it is still in its place */
+        if (next)
+            engine_hold(&next->object);
+        run_release(&inner, &tx->object);
     }
     take_wakes(run, &inner);
 }

@@ -399,31 +399,38 @@ recover(struct engine_tm *tm, const int64_t *clock)
     return status;
 }
 
-NTSTATUS
-engine_tm_recover(struct object *object, const int64_t *clock)
+/* *is_mine: the TM is Recovering, and this thread is to do it. */
+static NTSTATUS
+recovery_begin(struct engine_tm *tm, const int64_t *clock, bool *is_mine)
 {
-    struct engine_tm *tm = AS_TM(object);
-    NTSTATUS status = STATUS_SUCCESS;
-    bool is_mine = false;
-
-    if (tm->core.is_volatile)
-        return status_raise(STATUS_TM_VOLATILE); /* [TM-RECOVER-06] */
-    sys_mutex_lock(
-        &tm->engine->attaching); /* one recovery at a time, and none while the log is detached */
-    sys_mutex_lock(&tm->mutex);
+    if (tm->object.handles == 0)
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* it is being shut down */
     switch (atomic_load(&tm->core.state)) {
     case KTM_INITIALIZED:
     case KTM_RECOVERING:
         tm->core.state = KTM_RECOVERING; /* [RECOV-09] */
-        is_mine = true;
-        break;
+        *is_mine = true;
+        return STATUS_SUCCESS;
     case KTM_ONLINE: /* [TM-RECOVER-07, OP-16; TM-ROLLFWD-08] */
-        status = clock ? STATUS_UNSUCCESSFUL : STATUS_SUCCESS;
-        break;
+        return clock ? status_raise(STATUS_UNSUCCESSFUL) : STATUS_SUCCESS;
     default:
-        status = STATUS_UNSUCCESSFUL;
-        break;
+        return status_raise(STATUS_UNSUCCESSFUL);
     }
+}
+
+NTSTATUS
+engine_tm_recover(struct object *object, const int64_t *clock)
+{
+    struct engine_tm *tm = AS_TM(object);
+    bool is_mine = false;
+    NTSTATUS status;
+
+    if (tm->core.is_volatile)
+        return status_raise(STATUS_TM_VOLATILE); /* [TM-RECOVER-06] */
+    /* One recovery at a time, and none while the log is detached. */
+    sys_mutex_lock(&tm->engine->attaching);
+    sys_mutex_lock(&tm->mutex);
+    status = recovery_begin(tm, clock, &is_mine);
     sys_mutex_unlock(&tm->mutex);
     if (is_mine)
         status = recover(tm, clock);
@@ -456,18 +463,24 @@ expire_all(struct run *run)
     }
 }
 
+static struct transaction *
+first_forcing(const struct ktm *ktm)
+{
+    struct transaction *tx;
+
+    LIST_EACH (tx, &ktm->tx_list, in_ktm)
+        if (tx->forcing)
+            return tx;
+    return NULL;
+}
+
 static void
 wait_for_forces(struct run *run)
 {
     struct transaction *tx;
 
-    LIST_EACH (tx, &run->tm->core.tx_list, in_ktm) {
-        if (tx->forcing) {
-            run_wait_settled(run, tx);
-            wait_for_forces(run); /* the list may have changed meanwhile */
-            return;
-        }
-    }
+    while ((tx = first_forcing(&run->tm->core)))
+        run_wait_settled(run, tx);
 }
 
 void
@@ -475,6 +488,9 @@ tm_close(struct engine_tm *tm)
 {
     struct run run;
 
+    /* A recovery under way comes to its end; no other begins, for there is no handle any more. */
+    sys_mutex_lock(&tm->engine->attaching);
+    sys_mutex_unlock(&tm->engine->attaching);
     run_begin_tm(&run, tm);
     run_shutdown(&run, REASON_TM_CLOSED); /* [CLOSE-TM-01, ROLL-07] */
     wait_for_forces(&run);
@@ -533,14 +549,16 @@ engine_tm_probe(struct object *object)
                                         : status_raise(STATUS_TRANSACTIONMANAGER_NOT_ONLINE);
 }
 
+/* Under the TM's lock. A TM that is not Online has no children to show [TM-STATE-02]. */
 static void
-each_in_tm(struct engine_tm *tm, enum object_kind kind, void (*each)(void *, const GUID *),
+each_below(struct engine_tm *tm, enum object_kind kind, void (*each)(void *, const GUID *),
            void *context)
 {
     struct resource_manager *rm;
     struct transaction *tx;
 
-    sys_mutex_lock(&tm->mutex);
+    if (tm->core.state != KTM_ONLINE)
+        return;
     if (kind == OBJECT_RM) {
         LIST_EACH (rm, &tm->core.rm_list, in_ktm)
             if (rm->is_listed)
@@ -550,7 +568,29 @@ each_in_tm(struct engine_tm *tm, enum object_kind kind, void (*each)(void *, con
             if (tx->is_listed)
                 each(context, &tx->link.guid);
     }
+}
+
+static void
+each_in_tm(struct engine_tm *tm, enum object_kind kind, void (*each)(void *, const GUID *),
+           void *context)
+{
+    sys_mutex_lock(&tm->mutex);
+    each_below(tm, kind, each, context);
     sys_mutex_unlock(&tm->mutex);
+}
+
+/* Every transaction once: the nursery is locked until all are told, so that none moves from there
+ * to a TM meanwhile. */
+static void
+each_transaction(struct engine *engine, void (*each)(void *, const GUID *), void *context)
+{
+    struct engine_tm *tm;
+
+    sys_mutex_lock(&engine->nursery->mutex);
+    each_below(engine->nursery, OBJECT_TX, each, context);
+    LIST_EACH (tm, &engine->tms, in_engine)
+        each_in_tm(tm, OBJECT_TX, each, context);
+    sys_mutex_unlock(&engine->nursery->mutex);
 }
 
 static void
@@ -560,35 +600,41 @@ each_everywhere(struct engine *engine, enum object_kind kind, void (*each)(void 
     struct engine_tm *tm;
 
     sys_mutex_lock(&engine->mutex);
-    LIST_EACH (tm, &engine->tms, in_engine) {
-        if (kind == OBJECT_TM)
-            each(context, &tm->core.identity);
-        else
-            each_in_tm(tm, kind, each, context);
-    }
     if (kind == OBJECT_TX)
-        each_in_tm(engine->nursery, kind, each, context);
+        each_transaction(engine, each, context);
+    else
+        LIST_EACH (tm, &engine->tms, in_engine)
+            each(context, &tm->core.identity);
     sys_mutex_unlock(&engine->mutex);
+}
+
+static NTSTATUS
+each_enlistment(struct object *rm, void (*each)(void *, const GUID *), void *context)
+{
+    struct enlistment *en;
+    struct run run;
+    NTSTATUS status;
+
+    run_begin(&run, rm);
+    status = object_check_alive(rm);
+    if (status == STATUS_SUCCESS)
+        LIST_EACH (en, &AS_RM(rm)->en_list, in_rm)
+            each(context, &en->link.guid);
+    run_end(&run);
+    return status;
 }
 
 NTSTATUS
 engine_enumerate(struct engine *engine, struct object *root, enum object_kind kind,
                  void (*each)(void *context, const GUID *guid), void *context)
 {
-    struct enlistment *en;
-    struct run run;
-
-    if (!root && (kind == OBJECT_TM || kind == OBJECT_TX)) {
+    if (!root && (kind == OBJECT_TM || kind == OBJECT_TX))
         each_everywhere(engine, kind, each, context);
-    } else if (root && root->kind == OBJECT_TM && (kind == OBJECT_RM || kind == OBJECT_TX)) {
+    else if (root && root->kind == OBJECT_TM && (kind == OBJECT_RM || kind == OBJECT_TX))
         each_in_tm(AS_TM(root), kind, each, context);
-    } else if (root && root->kind == OBJECT_RM && kind == OBJECT_EN) {
-        run_begin(&run, root);
-        LIST_EACH (en, &AS_RM(root)->en_list, in_rm)
-            each(context, &en->link.guid);
-        run_end(&run);
-    } else {
+    else if (root && root->kind == OBJECT_RM && kind == OBJECT_EN)
+        return each_enlistment(root, each, context);
+    else
         return status_raise(STATUS_INVALID_PARAMETER); /* [ENUM-07] */
-    }
     return STATUS_SUCCESS;
 }

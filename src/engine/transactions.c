@@ -3,34 +3,37 @@
  */
 #include "engine/inner.h"
 
-/* Looks for the UOW in every TM and among the unbound; with a handle when found. */
+#include <stdlib.h>
+
+/* Is it there; with a handle when 'out' is given. What is being rebuilt is known, but not handed
+ * out: the next record may take it away again. */
+static bool
+find_in(struct engine_tm *tm, const GUID *uow, struct object **out)
+{
+    struct transaction *tx;
+    int state;
+
+    sys_mutex_lock(&tm->mutex);
+    state = tm->core.state;
+    tx = state == KTM_CLOSED ? NULL : ktm_find_transaction(&tm->core, uow);
+    if (out && state != KTM_ONLINE && state != KTM_OFFLINE)
+        tx = NULL;
+    if (tx && out)
+        object_hand_out(&tx->object, out);
+    sys_mutex_unlock(&tm->mutex);
+    return tx != NULL;
+}
+
+/* In every TM and among the unbound; under the registry's lock. */
 static bool
 find_everywhere(struct engine *engine, const GUID *uow, struct object **out)
 {
-    struct transaction *tx = NULL;
+    bool is_found = find_in(engine->nursery, uow, out);
     struct engine_tm *tm;
 
-    sys_mutex_lock(&engine->mutex);
-    sys_mutex_lock(&engine->nursery->mutex);
-    tx = ktm_find_transaction(&engine->nursery->core, uow);
-    if (tx && out) {
-        object_hand_out(&tx->object, out);
-        tx->is_open = true;
-    }
-    sys_mutex_unlock(&engine->nursery->mutex);
-    LIST_EACH (tm, &engine->tms, in_engine) {
-        if (tx)
-            break;
-        sys_mutex_lock(&tm->mutex);
-        tx = tm->core.state == KTM_CLOSED ? NULL : ktm_find_transaction(&tm->core, uow);
-        if (tx && out) {
-            object_hand_out(&tx->object, out);
-            tx->is_open = true;
-        }
-        sys_mutex_unlock(&tm->mutex);
-    }
-    sys_mutex_unlock(&engine->mutex);
-    return tx != NULL;
+    LIST_EACH (tm, &engine->tms, in_engine)
+        is_found = is_found || find_in(tm, uow, out);
+    return is_found;
 }
 
 static NTSTATUS
@@ -56,56 +59,63 @@ transaction_make(struct engine *engine, const struct engine_tx_options *options,
 }
 
 static NTSTATUS
-arm_timer(struct engine *engine, struct transaction *tx)
+arm_timer(struct engine *engine, struct transaction *tx, int64_t timeout)
 {
-    LARGE_INTEGER timeout;
+    LARGE_INTEGER given = {.QuadPart = timeout};
     uint64_t deadline;
 
-    if (tx->timeout == 0)
+    if (timeout == 0)
         return STATUS_SUCCESS; /* [ROLL-TMO-05] */
-    timeout.QuadPart = tx->timeout;
-    deadline = engine_deadline(engine, &timeout);
+    deadline = engine_deadline(engine, &given);
     return timer_set(engine, tx, deadline ? deadline : sys_time_monotonic(engine->sys));
 }
 
+/* Into its TM, whose lock the run takes. A UOW of the caller's must be nobody else's: the
+ * registry's lock keeps others from the same [TX-CREATE-04]. */
 static NTSTATUS
-transaction_enter(struct engine_tm *tm, struct transaction *tx, struct object **out)
+transaction_add(struct engine *engine, const struct engine_tx_options *options,
+                struct transaction *tx, struct run *run)
 {
-    TRY(arm_timer(tm->engine, tx));
-    object_hand_out(&tx->object, out);
-    tx->is_open = true;
-    return STATUS_SUCCESS;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (options->uow) {
+        sys_mutex_lock(&engine->mutex);
+        if (find_everywhere(engine, options->uow, NULL))
+            status = status_raise(STATUS_OBJECT_NAME_COLLISION);
+    }
+    run_begin_tm(run, options->tm ? AS_TM(options->tm) : engine->nursery);
+    if (status == STATUS_SUCCESS && options->tm)
+        status = tm_check_online(options->tm); /* [TX-CREATE-07] */
+    if (status == STATUS_SUCCESS)
+        status = ktm_add_transaction(&run->tm->core, tx);
+    if (options->uow)
+        sys_mutex_unlock(&engine->mutex);
+    return status;
 }
 
 NTSTATUS
 engine_tx_create(struct engine *engine, const struct engine_tx_options *options,
                  struct object **out)
 {
-    struct engine_tm *tm = options->tm ? AS_TM(options->tm) : engine->nursery;
     struct transaction *tx = NULL;
     struct run run;
     NTSTATUS status;
 
-    if (options->uow && find_everywhere(engine, options->uow, NULL))
-        return status_raise(STATUS_OBJECT_NAME_COLLISION); /* [TX-CREATE-04] */
     TRY(transaction_make(engine, options, &tx));
-    run_begin_tm(&run, tm);
-    status = options->tm ? tm_check_online(options->tm) : STATUS_SUCCESS; /* [TX-CREATE-07] */
-    if (status == STATUS_SUCCESS && options->uow && ktm_find_transaction(&tm->core, options->uow))
-        status = status_raise(STATUS_OBJECT_NAME_COLLISION);
-    if (status == STATUS_SUCCESS)
-        status = ktm_add_transaction(&tm->core, tx);
+    status = transaction_add(engine, options, tx, &run);
     if (status != STATUS_SUCCESS) {
         transaction_destroy(tx);
     } else {
-        status = transaction_enter(tm, tx, out);
-        if (status != STATUS_SUCCESS) { /* no memory for its timer: as if it had never been */
+        engine_hold(&tx->object);
+        status = arm_timer(engine, tx, tx->timeout);
+        if (status == STATUS_SUCCESS) {
+            object_hand_out(&tx->object, out);
+        } else { /* no memory for its timer: as if it had never been */
             struct ktm_event event = {.type = KTM_TX_CLOSE, .tx = tx};
 
-            engine_hold(&tx->object);
-            (void)run_step(&run, &event);
-            run_release(&run, &tx->object);
+            (void)!run_step(&run, &event);
         }
+        run_release(&run, &tx->object);
     }
     run_end(&run);
     return status;
@@ -114,26 +124,18 @@ engine_tx_create(struct engine *engine, const struct engine_tx_options *options,
 NTSTATUS
 engine_tx_open(struct engine *engine, const GUID *uow, struct object *tm, struct object **out)
 {
-    struct transaction *tx;
-    struct run run;
-    NTSTATUS status;
+    bool is_found = false;
 
-    if (!tm)
-        return find_everywhere(engine, uow, out) ? STATUS_SUCCESS
-                                                 : status_raise(STATUS_TRANSACTION_NOT_FOUND);
-    run_begin(&run, tm);
-    status = tm_check_online(tm); /* [TX-OPEN-10] */
-    if (status == STATUS_SUCCESS) {
-        tx = ktm_find_transaction(&run.tm->core, uow);
-        if (tx) {
-            object_hand_out(&tx->object, out);
-            tx->is_open = true;
-        } else {
-            status = status_raise(STATUS_TRANSACTION_NOT_FOUND); /* [TX-OPEN-03, -04] */
-        }
+    if (tm) {
+        TRY(tm_check_online(tm)); /* [TX-OPEN-10] */
+        is_found = find_in(AS_TM(tm), uow, out);
+    } else {
+        sys_mutex_lock(&engine->mutex);
+        is_found = find_everywhere(engine, uow, out);
+        sys_mutex_unlock(&engine->mutex);
     }
-    run_end(&run);
-    return status;
+    /* [TX-OPEN-03, -04] */
+    return is_found ? STATUS_SUCCESS : status_raise(STATUS_TRANSACTION_NOT_FOUND);
 }
 
 /* What the transaction has come to, for somebody who waited or did not need to [SIG-05]. */
@@ -162,8 +164,10 @@ engine_tx_commit(struct object *object, bool wait)
 
     run_begin(&run, object);
     status = object_check_alive(object);
-    if (status == STATUS_SUCCESS && event.tx->state == TX_ACTIVE && !event.tx->superior)
+    if (status == STATUS_SUCCESS && !event.tx->superior)
         status = tm_log_reserve(&run, event.tx);
+    if (status == STATUS_SUCCESS)
+        status = object_check_alive(object); /* also after the pauses in between */
     if (status == STATUS_SUCCESS)
         status = run_step(&run, &event);
     run_end(&run);
@@ -276,20 +280,35 @@ engine_tx_enlistments(struct object *object, TRANSACTION_ENLISTMENT_PAIR *pairs,
 }
 
 static NTSTATUS
+set_timeout(struct engine *engine, struct transaction *tx, int64_t timeout)
+{
+    if (timeout)
+        return arm_timer(engine, tx, timeout); /* [TX-SET-03] */
+    if (timer_cancel(engine, tx))
+        atomic_fetch_sub(&tx->object.holds, 1); /* the caller has one too */
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
 transaction_set(struct engine *engine, struct transaction *tx, uint32_t isolation_flags,
                 int64_t timeout, const uint16_t *description, size_t units)
 {
+    uint16_t *copy = NULL;
+    NTSTATUS status;
+
     if (tx->timer_fired && timeout)
         return status_raise(STATUS_ROLLBACK_TIMER_EXPIRED); /* [TX-SET-10] */
     if (timeout && tx->state != TX_ACTIVE)
         return status_raise(STATUS_TRANSACTION_NOT_ACTIVE); /* [TX-SET-12] */
-    TRY(transaction_set_description(tx, description, units));
+    TRY(description_copy(description, units, &copy));
+    status = set_timeout(engine, tx, timeout);
+    if (status != STATUS_SUCCESS) {
+        free(copy);
+        return status;
+    }
+    transaction_take_description(tx, copy, units);
     tx->isolation_flags = isolation_flags;
     tx->timeout = timeout;
-    if (timeout)
-        return arm_timer(engine, tx); /* [TX-SET-03] */
-    if (tx->timer && timer_cancel(engine, tx))
-        atomic_fetch_sub(&tx->object.holds, 1); /* the caller has one too */
     return STATUS_SUCCESS;
 }
 
@@ -321,36 +340,55 @@ engine_tx_is_active(const struct object *object)
     return atomic_load(&AS_TX(object)->is_active);
 }
 
-/* Moves an unbound transaction to 'tm', whose lock is held on return; locks in the order nursery,
- * TM. */
-NTSTATUS
-transaction_bind_locked(struct engine_tm *tm, struct transaction *tx)
+bool
+transaction_lock_for_binding(struct run *run, struct engine_tm *tm, struct transaction *tx)
 {
     struct engine_tm *nursery = tm->engine->nursery;
-    NTSTATUS status = STATUS_SUCCESS;
+    bool is_unbound = atomic_load(&tx->ktm) == &nursery->core;
 
-    sys_mutex_lock(&nursery->mutex);
-    sys_mutex_lock(&tm->mutex);
-    if (tx->ktm == &nursery->core) {
-        if (tx->state != TX_ACTIVE)
-            status = status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
-        else
-            status = ktm_move_transaction(&nursery->core, &tm->core, tx);
+    if (is_unbound)
+        sys_mutex_lock(&nursery->mutex); /* before that of any TM */
+    run_begin_tm(run, tm);
+    if (is_unbound && tx->ktm != &nursery->core) { /* somebody was faster */
+        sys_mutex_unlock(&nursery->mutex);
+        is_unbound = false;
     }
-    sys_mutex_unlock(&nursery->mutex);
-    return status;
+    return is_unbound;
+}
+
+NTSTATUS
+transaction_bind(struct engine_tm *tm, struct transaction *tx)
+{
+    return ktm_move_transaction(&tm->engine->nursery->core, &tm->core, tx);
+}
+
+void
+transaction_unbind(struct engine_tm *tm, struct transaction *tx)
+{
+    NTSTATUS status = ktm_move_transaction(&tm->core, &tm->engine->nursery->core, tx);
+
+    CHECK(status == STATUS_SUCCESS); /* there is room: it was there under the same lock */
 }
 
 NTSTATUS
 engine_tx_bind(struct object *object, struct object *tm)
 {
+    struct engine *engine = AS_TM(tm)->engine;
     struct transaction *tx = AS_TX(object);
-    NTSTATUS status;
+    struct run run;
+    bool is_unbound = transaction_lock_for_binding(&run, AS_TM(tm), tx);
+    NTSTATUS status = object_check_alive(object);
 
-    TRY(tm_check_online(tm));
-    if (tx->ktm != &AS_TM(tm)->engine->nursery->core)
-        return status_raise(STATUS_INVALID_PARAMETER); /* bound already [TX-SET-11] */
-    status = transaction_bind_locked(AS_TM(tm), tx);
-    sys_mutex_unlock(&AS_TM(tm)->mutex);
+    if (status == STATUS_SUCCESS)
+        status = tm_check_online(tm);
+    if (status == STATUS_SUCCESS && !is_unbound)
+        status = status_raise(STATUS_INVALID_PARAMETER); /* bound already [TX-SET-11] */
+    if (status == STATUS_SUCCESS && tx->state != TX_ACTIVE)
+        status = status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
+    if (status == STATUS_SUCCESS)
+        status = transaction_bind(AS_TM(tm), tx);
+    if (is_unbound)
+        sys_mutex_unlock(&engine->nursery->mutex);
+    run_end(&run);
     return status;
 }

@@ -199,7 +199,7 @@ open_found(struct name *name, uint8_t kind, struct object **found)
 {
     if (name->object->kind != kind)
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH); /* [OBJ-09] */
-    engine_handle_open(name->object);
+    TRY(engine_handle_open(name->object));                /* [OBJ-21] */
     name->handles++;
     *found = name->object;
     return STATUS_SUCCESS;

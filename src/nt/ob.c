@@ -63,18 +63,22 @@ duplicate(HANDLE value, PHANDLE target, ACCESS_MASK desired, ULONG attributes, U
     struct handle *copy;
     ACCESS_MASK access;
     unsigned flags;
+    NTSTATUS status;
 
     TRY(handle_acquire(value, &source));
-    if (handle_is_expired(source) || engine_is_expired(source->object))
-        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [OBJ-21] */
+    TRY(service_check_alive(source));
     TRY(duplicate_access(source, desired, options, &access));
     if ((options & DUPLICATE_CLOSE_SOURCE) && (handle_flags(source) & HANDLE_PROTECTED))
         return status_raise(STATUS_HANDLE_NOT_CLOSABLE);
     TRY(handle_reserve(&copy));
+    status = engine_handle_open(source->object);
+    if (status != STATUS_SUCCESS) {
+        handle_unreserve(copy);
+        return status;
+    }
     flags = (options & DUPLICATE_SAME_ATTRIBUTES)
                 ? handle_flags(source) & (HANDLE_PROTECTED | HANDLE_INHERITED)
                 : flags_of(attributes);
-    engine_handle_open(source->object);
     if (name_handle_open(source->object))
         flags |= HANDLE_NAMED;
     *target = handle_publish(copy, source->object, access, flags);
@@ -114,8 +118,7 @@ wait_handle(HANDLE value, struct handle **out)
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
     if (!(slot->access & SYNCHRONIZE))
         return status_raise(STATUS_ACCESS_DENIED);
-    if (handle_is_expired(slot) || engine_is_expired(slot->object))
-        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [OBJ-21] */
+    TRY(service_check_alive(slot));
     *out = give(slot);
     return STATUS_SUCCESS;
 }
@@ -268,8 +271,7 @@ ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
     if (DesiredAccess & ~slot->access)
         return status_raise(STATUS_ACCESS_DENIED);
-    if (handle_is_expired(slot) || engine_is_expired(slot->object))
-        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
+    TRY(service_check_alive(slot));
     engine_hold(slot->object); /* [TMR-02] */
     *Object = slot->object;
     if (HandleInformation) {
@@ -332,9 +334,7 @@ ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PACCESS_STATE Passed
     if (!has_type(object, ObjectType))
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
     TRY(birth_check(&birth, object->kind, Handle, DesiredAccess, &attributes));
-    if (engine_is_expired(object))
-        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [TMR-05] */
-    engine_handle_open(object);
+    TRY(engine_handle_open(object)); /* [TMR-05] */
     birth_done(&birth, object);
     return STATUS_SUCCESS;
 }

@@ -2,11 +2,20 @@
 /* The table of services, the check of their handles, and forgetting them all. */
 #include "nt/services.h"
 
+#include "engine/engine.h"
 #include "nt/name.h"
 #include "nt/nt.h"
 
 #define SERVICE_ROW(name, kind, right, arguments) [SERVICE_##name] = {#name, kind, right},
 const struct service services[SERVICES] = {NT_SERVICES(SERVICE_ROW)};
+
+NTSTATUS
+service_check_alive(const struct handle *slot)
+{
+    if (handle_is_expired(slot) || engine_is_expired(slot->object))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [OBJ-21] */
+    return STATUS_SUCCESS;
+}
 
 NTSTATUS
 service_handle_of(uint8_t kind, ACCESS_MASK right, HANDLE value, struct handle **out)
@@ -18,8 +27,7 @@ service_handle_of(uint8_t kind, ACCESS_MASK right, HANDLE value, struct handle *
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
     if (right & ~slot->access)
         return status_raise(STATUS_ACCESS_DENIED);
-    if (handle_is_expired(slot))
-        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [OBJ-21] */
+    TRY(service_check_alive(slot));
     *out = give(slot);
     return STATUS_SUCCESS;
 }

@@ -125,3 +125,6 @@ NTSTATUS service_handle(enum service_number service, HANDLE value, struct handle
 /* The same for any other handle. */
 NTSTATUS service_handle_of(uint8_t kind, ACCESS_MASK right, HANDLE value,
                            struct handle **out) must_use;
+/* Answers: TRANSACTION_OBJECT_EXPIRED: since the handle was made its RM was closed, or its TM was
+ * shut down. */
+NTSTATUS service_check_alive(const struct handle *slot) must_use;

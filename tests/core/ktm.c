@@ -266,11 +266,11 @@ TEST(shutdown_finds_all_that_is_not_decided) /* CLOSE-TM-01, -02, -05 ROLL-07 */
         owned(play_destroy) struct play *p = play_create(false);
 
         play_ok(p, it->script);
-        EXPECT((ktm_next_undecided(&p->ktm) != NULL) == it->is_found);
+        EXPECT((ktm_next_undecided(&p->ktm, NULL) != NULL) == it->is_found);
         if (it->is_found) {
             play_ok(p, "shutdown");
             EXPECT_EQ(OUTCOME_ABORTED, atomic_load(&play_tx(p, 't')->outcome));
-            EXPECT(ktm_next_undecided(&p->ktm) == NULL);
+            EXPECT(ktm_next_undecided(&p->ktm, NULL) == NULL);
         }
     }
 }

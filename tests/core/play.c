@@ -266,10 +266,10 @@ enlist(struct play *play, const struct words *words)
 static void
 close_rm(struct play *play, struct resource_manager *rm)
 {
-    struct enlistment *en;
+    struct enlistment *en = NULL;
 
     step(play, (struct ktm_event){.type = KTM_RM_CLOSE, .rm = rm});
-    while ((en = resource_manager_next_attached(rm)))
+    while ((en = resource_manager_next_closing(rm, en)))
         step(play, (struct ktm_event){.type = KTM_EN_CLOSE, .en = en});
 }
 
