@@ -252,7 +252,7 @@ file_system_type(int at, uint32_t *type)
 static NTSTATUS
 linux_may_exchange(struct tree *tree, int at, bool *out)
 {
-    uint32_t type;
+    uint32_t type = 0;
 
     (void)tree;
     TRY(file_system_type(at, &type));
@@ -264,7 +264,7 @@ linux_may_exchange(struct tree *tree, int at, bool *out)
 static NTSTATUS
 linux_may_move_directories(struct tree *tree, int at, bool *out)
 {
-    uint32_t type;
+    uint32_t type = 0;
 
     (void)tree;
     TRY(file_system_type(at, &type));

@@ -14,33 +14,31 @@ write_sentence(struct explanation *why, const char *format, va_list arguments)
     vsnprintf(why->text + used, sizeof(why->text) - used, format, arguments);
 }
 
-NTSTATUS
-explain(struct explanation *why, NTSTATUS status, const char *format, ...)
+void
+explain_sentence(struct explanation *why, const char *format, ...)
 {
     va_list arguments;
 
     if (!why)
-        return status;
+        return;
     va_start(arguments, format);
     write_sentence(why, format, arguments);
     va_end(arguments);
-    return status;
 }
 
-NTSTATUS
-explain_status(struct explanation *why, NTSTATUS status, const char *format, ...)
+void
+explain_failure(struct explanation *why, NTSTATUS status, const char *format, ...)
 {
     va_list arguments;
     size_t used;
 
     if (!why || status == STATUS_SUCCESS || why->text[0])
-        return status;
+        return;
     va_start(arguments, format);
     write_sentence(why, format, arguments);
     va_end(arguments);
     used = strlen(why->text);
     snprintf(why->text + used, sizeof(why->text) - used, ": %s", status_meaning(status));
-    return status;
 }
 
 void

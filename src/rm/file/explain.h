@@ -16,11 +16,25 @@ struct explanation {
     char step[64]; /* "step 3 (put): ", put before what is explained while it is set */
 };
 
-/* Writes the sentence and returns 'status'. 'why' may be NULL: nobody wants to know. */
-NTSTATUS explain(struct explanation *why, NTSTATUS status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* Writes the sentence and returns 'status'. 'why' may be NULL: nobody wants to know. A macro, so
+ * that readers and tools see that it is the status given that comes back. */
+#define explain(why, status, ...)                                                                  \
+    ({                                                                                             \
+        NTSTATUS explained_ = (status);                                                            \
+        explain_sentence((why), __VA_ARGS__);                                                      \
+        explained_;                                                                                \
+    })
+void explain_sentence(struct explanation *why, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
 /* Followed by what the status means, unless something was explained already. Passes success up. */
-NTSTATUS explain_status(struct explanation *why, NTSTATUS status, const char *format, ...)
+#define explain_status(why, status, ...)                                                           \
+    ({                                                                                             \
+        NTSTATUS told_ = (status);                                                                 \
+        explain_failure((why), told_, __VA_ARGS__);                                                \
+        told_;                                                                                     \
+    })
+void explain_failure(struct explanation *why, NTSTATUS status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 /* Forgets what was explained, before something new is tried. */

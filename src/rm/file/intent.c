@@ -76,15 +76,15 @@ put_guid(struct writer *writer, const GUID *guid)
 static void
 put_text(struct writer *writer, const char *text)
 {
-    size_t size = strlen(text);
+    struct bytes content = bytes_of(text, strlen(text));
     uint8_t *into;
 
-    put32(writer, (uint32_t)size);
+    put32(writer, (uint32_t)content.size);
     if (writer->is_out_of_memory)
         return;
-    into = extend(writer, size);
+    into = extend(writer, content.size);
     if (!writer->is_out_of_memory)
-        memcpy(into, text, size);
+        memcpy(into, content.at, content.size);
 }
 
 static void

@@ -252,8 +252,7 @@ aside_name(const struct performer *self, const char *name, unsigned number,
     if (keep > room)
         for (keep = room; keep > 0 && ((unsigned char)name[keep] & 0xc0) == 0x80;)
             keep--;
-    memcpy(out, name, keep);
-    strcpy(out + keep, tail);
+    snprintf(out, FILE_NAME_SIZE_MAX + 1, "%.*s%s", (int)keep, name, tail);
 }
 
 /* Keeps what has this name and is not ours; 'slot' is where it stood for others. */
@@ -783,7 +782,7 @@ performer_init(struct performer *self)
 
     snprintf(self->tag, sizeof(self->tag), ".ktm-conflict.%08x",
              (unsigned)self->plan->transaction.Data1);
-    self->fds = malloc(((size_t)dirs + 1) * sizeof(*self->fds));
+    self->fds = calloc((size_t)dirs + 1, sizeof(*self->fds));
     for (uint32_t i = 0; self->fds && i < dirs; i++)
         self->fds[i] = TREE_NOWHERE;
     self->opened = calloc(DIRS_OPEN_MAX, sizeof(*self->opened));

@@ -407,6 +407,7 @@ chains_sort(struct maker *maker)
 {
     struct plan *plan = maker->plan;
 
+    CHECK(plan->chain_count < 2 || maker->steps);
     for (uint32_t i = 1; i < plan->chain_count; i++) {
         struct plan_chain chain = plan->chains[i];
         unsigned step = maker->steps[i];
