@@ -192,6 +192,7 @@ opener_main(void *context)
 
 TEST(openers_come_and_go) /* CLFS-CLOSE-02 CLFS-CONC-09 CLFS-HARD-45 */
 {
+    static _Atomic uint32_t never; /* nobody wakes it: a wait for time */
     struct shared shared = {0};
     struct sys_thread *threads[4];
 
@@ -200,7 +201,7 @@ TEST(openers_come_and_go) /* CLFS-CLOSE-02 CLFS-CONC-09 CLFS-HARD-45 */
     EACH (thread, threads)
         EXPECT_OK(sys_thread_start("opener", opener_main, &shared, thread));
     while (atomic_load(&shared.forced) < (test_soak_seconds() ? 20000 : 400))
-        sys_wait(&(_Atomic uint32_t){0}, 0, sys_now() + 10000000);
+        sys_wait(&never, 0, sys_now() + 10000000);
     atomic_store(&shared.is_over, true);
     EACH (thread, threads)
         sys_thread_join(*thread);

@@ -34,6 +34,8 @@ TEST(every_mistake_is_found) /* INV-01 INV-04 LOG-02 LOG-03 */
         {SPY_LOSES_COMMITS, "scen-12"},
     };
 
+    if (test_sweep_is_short())
+        SKIP("a thin sample of crash points may miss a mistake");
     EACH (it, cases) {
         char violation[600] = "";
 
