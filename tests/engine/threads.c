@@ -302,7 +302,7 @@ commit_and_wait(void *context)
 
     for (int turn = 0; turn < TURNS; turn++) {
         struct engine_tx_options options = {.tm = clients->house->tm};
-        struct part parts[2] = {{.votes_no = draw(&random) % 8 == 0}, {0}};
+        struct part parts[2] = {{.votes_no = draw(&random) % 8 == 0}, {.votes_no = false}};
         struct object *tx = NULL;
         NTSTATUS status;
 
