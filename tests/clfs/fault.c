@@ -51,7 +51,7 @@ static void
 sweep(const struct sys_fault_rule *pattern, uint64_t seed)
 {
     struct sys_fault_rule rule = *pattern;
-    unsigned stride = test_sweep_is_full() ? 1 : 5;
+    unsigned stride = test_sweep_is_full() ? 1 : test_sweep_is_short() ? 20 : 5;
     bool has_fired = true;
 
     for (rule.n = 1; has_fired; rule.n += 1 + rule.n % stride) {
@@ -129,7 +129,7 @@ life_with_lie(uint64_t seed, uint64_t n, bool *has_failed)
 
 TEST(a_failed_sync_is_never_covered_by_a_later_one) /* CLFS-DUR-13 CLFS-DUR-19 */
 {
-    unsigned stride = test_sweep_is_full() ? 1 : 3;
+    unsigned stride = test_sweep_is_full() ? 1 : test_sweep_is_short() ? 12 : 3;
 
     for (uint64_t seed = 1; seed <= (test_sweep_is_full() ? 8 : 2); seed++) {
         bool has_failed = true;

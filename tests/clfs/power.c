@@ -152,9 +152,10 @@ sweep(uint64_t seed, unsigned stride, unsigned thorough)
 TEST(power_may_fail_at_every_operation)
 {
     bool is_full = test_sweep_is_full();
+    bool is_short = test_sweep_is_short();
 
-    for (uint64_t seed = 1; seed <= (is_full ? 6 : 2); seed++)
-        sweep(seed, is_full ? 1 : 12, is_full ? 3 : 7);
+    for (uint64_t seed = 1; seed <= (is_full ? 6 : is_short ? 1 : 2); seed++)
+        sweep(seed, is_full ? 1 : is_short ? 60 : 12, is_full ? 3 : 7);
 }
 
 TEST(what_was_discarded_stays_so_when_its_place_is_taken) /* CLFS-DUR-19 CLFS-HARD-33 */
