@@ -88,21 +88,26 @@ reservation_add(struct reservation *it, int64_t records, int64_t bytes, uint64_t
         it->largest = 0;
 }
 
+/* The largest record that may be meant: the others are a sector each at least. */
+static uint64_t
+largest_meant(const struct clfs_area *area, int64_t records, int64_t bytes)
+{
+    uint64_t others = records > 1 ? ((uint64_t)records - 1) * area->physical->sector_size : 0;
+    uint64_t largest;
+
+    if (bytes <= 0)
+        return 0;
+    largest = (uint64_t)bytes > others ? (uint64_t)bytes - others : (uint64_t)bytes;
+    return largest < area->block_size ? largest : area->block_size;
+}
+
 /* Changes what the area and the log have reserved, and lets go of bytes no record is left for
  * [CLFS-RESV-26]. Under the mutex. */
 void
 reservation_change(struct clfs_area *area, int64_t records, int64_t bytes)
 {
-    uint64_t count = records > 0 ? (uint64_t)records : 1, largest = 0;
+    uint64_t largest = largest_meant(area, records, bytes);
 
-    if (bytes > 0) {
-        /* The others are a sector each at least. */
-        largest = (uint64_t)bytes > (count - 1) * area->physical->sector_size
-                      ? (uint64_t)bytes - (count - 1) * area->physical->sector_size
-                      : (uint64_t)bytes;
-        if (largest > area->block_size)
-            largest = area->block_size;
-    }
     if (area->reserved.records + (uint64_t)records == 0)
         bytes = -(int64_t)area->reserved.bytes;
     reservation_add(&area->reserved, records, bytes, largest);
@@ -123,7 +128,7 @@ adjust(struct clfs_area *area, int64_t records, int64_t bytes)
     if (bytes > 0 && area->reserved.records + (uint64_t)records == 0)
         return status_raise(STATUS_INVALID_PARAMETER); /* bytes for no record */
     if (bytes > 0 && !space_suffices(log, address_after_open(log), log->active_count,
-                                     (uint64_t)bytes, area->block_size))
+                                     (uint64_t)bytes, largest_meant(area, records, bytes)))
         return status_raise(STATUS_LOG_FULL);
     reservation_change(area, records, bytes);
     return STATUS_SUCCESS;

@@ -269,6 +269,15 @@ reserve_restart(struct engine_tm *tm)
     return STATUS_SUCCESS;
 }
 
+/* On a full log with another container; if there is no space for one either, the next checkpoint
+ * tries again. */
+static void
+reserve_restart_somehow(struct engine_tm *tm)
+{
+    if (reserve_restart(tm) == STATUS_LOG_FULL && grow(tm) == STATUS_SUCCESS)
+        (void)!reserve_restart(tm);
+}
+
 static NTSTATUS
 checkpoint_prepare(struct engine_tm *tm, struct restart_area *area)
 {
@@ -307,8 +316,7 @@ checkpoint(struct engine_tm *tm)
         sys_mutex_unlock(&tm->mutex);
         return status;
     }
-    if (reserve_restart(tm) == STATUS_LOG_FULL && grow(tm) == STATUS_SUCCESS)
-        (void)!reserve_restart(tm); /* else the next one tries first */
+    reserve_restart_somehow(tm);
     return STATUS_SUCCESS;
 }
 
@@ -452,7 +460,8 @@ attach(struct engine_tm *tm)
     TRY(containers_check(tm, &info));
     TRY(clfs_area_create(tm->log, LOG_BLOCK_SIZE, &tm->area));
     TRY(identity_read(tm, &info));
-    return reserve_restart(tm);
+    reserve_restart_somehow(tm); /* a log that was full when the process died can be attached too */
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS
@@ -543,5 +552,5 @@ tm_log_rename(struct engine_tm *tm, const GUID *expected)
     sys_random(tm->engine->sys, random, sizeof(random));
     guid_from_random(random, &area.identity);
     area.log_identity = tm->core.log_identity;
-    return write_restart(tm, &area, CLFS_FROM_RESERVATION);
+    return write_restart(tm, &area, tm->restart_is_reserved ? CLFS_FROM_RESERVATION : 0);
 }

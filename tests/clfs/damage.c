@@ -489,6 +489,43 @@ TEST(each_copy_alone_knows_the_epoch) /* CLFS-HARD-13 CLFS-DUR-19 */
     }
 }
 
+TEST(a_copy_older_than_one_that_was_lost_is_recognised) /* CLFS-HARD-13 CLFS-MODEL-18 CLFS-DUR-20 */
+{
+    /* The newest copy freed a container, and one block was forced into it; then that copy is lost.
+     * By the other one the container still holds the base. */
+    struct sys_sim *sim = sys_sim_create(1);
+    struct sys *process = sys_sim_process(sim);
+    struct clfs_log *log = log_with(process, PATH, 2);
+    struct clfs_area *area = area_of(log, 64 << 10);
+    uint64_t lsn = 0;
+    uint8_t *base;
+    void *dump;
+    size_t size;
+
+    (void)fill_log(area, 60000, &lsn);
+    EXPECT_EQ(1, clfs_lsn_container(lsn));
+    EXPECT_OK(clfs_advance_base(area, lsn)); /* frees the first container */
+    EXPECT_OK(clfs_flush(area, 0, NULL));
+    while (clfs_lsn_container(lsn) == 1) {
+        struct bytes part = {.at = calloc(1, 60000), .size = 60000};
+
+        EXPECT_OK(clfs_append(area, &part, 1, CLFS_LSN_NONE, CLFS_LSN_NONE, 0, &lsn));
+        free((void *)(uintptr_t)part.at);
+    }
+    EXPECT_OK(clfs_flush(area, 0, NULL));
+    sys_sim_power_on(sim, SIM_KEEP_NOTHING, 0);
+    (void)!clfs_area_destroy(area);
+    (void)!clfs_log_close(log);
+    EXPECT_OK(sys_sim_dump(sim, PATH ".blf", &dump, &size));
+    base = dump;
+    memset(le64_get(base + 24) > le64_get(base + size / 2 + 24) ? base : base + size / 2, 0, 512);
+    EXPECT_OK(sys_sim_load(sim, PATH ".blf", base, size));
+    free(dump);
+    EXPECT_STATUS(STATUS_LOG_METADATA_INCONSISTENT,
+                  clfs_log_open(process, PATH, CLFS_OPEN_EXISTING, true, &log));
+    sys_sim_destroy(sim);
+}
+
 TEST(generations_do_not_wrap) /* CLFS-HARD-14 */
 {
     struct victim victim;

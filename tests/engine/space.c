@@ -240,3 +240,50 @@ TEST(a_log_full_of_unresolved_records_grows) /* LOG-08 RECOV-12 */
     EXPECT(stage_log().containers <= 30); /* 6 MB of records, reserved twice */
     stage_end();
 }
+
+/* The log and the disk were full when the process died: what is in the log must be had again. */
+TEST(a_full_log_on_a_full_disk_can_be_attached) /* TM-CREATE-08 TM-RECOVER-01 CLFS-KTM-08 */
+{
+    static uint8_t info[10 << 10];
+    struct object *rm;
+    unsigned committed = 0;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    stage_begin();
+    rm = stage_rm(1, 0);
+    sys_sim_set_capacity(stage.sim, sys_sim_used(stage.sim));
+    while (NT_SUCCESS(status)) {
+        struct object *tx = stage_tx(), *en = stage_en(rm, tx, STAGE_TWO);
+
+        EXPECT_OK(engine_en_set_recovery_info(en, bytes_of(info, sizeof(info))));
+        status = engine_tx_commit(tx, false);
+        if (NT_SUCCESS(status)) {
+            stage_say(en, KTM_EN_PREPARE_COMPLETE);
+            EXPECT_EQ(OUTCOME_COMMITTED, AS_TX(tx)->outcome);
+            committed++;
+        }
+    }
+    EXPECT_STATUS(STATUS_DISK_FULL, status); /* refused: nothing has happened */
+    EXPECT_EQ(KTM_ONLINE, stage_inside()->core.state);
+    while (clfs_unreserve(stage_inside()->area, 1, 512) == STATUS_SUCCESS)
+        ; /* the worst case: what was reserved has been used up */
+    for (uint64_t lsn;;) {
+        struct transaction nobody = {.description_units = 0};
+        uint8_t record[64];
+        struct bytes part = bytes_of(record, record_size(&nobody, RECORD_FORGET, NULL));
+
+        atomic_init(&nobody.ktm, &stage_inside()->core);
+        record_encode(&nobody, RECORD_FORGET, NULL, record);
+        if (clfs_append(stage_inside()->area, &part, 1, CLFS_LSN_NONE, CLFS_LSN_NONE, 0, &lsn) !=
+            STATUS_SUCCESS)
+            break;
+    }
+    EXPECT_OK(clfs_flush(stage_inside()->area, 0, NULL));
+    stage_crash();
+    stage_attach();
+    EXPECT_OK(engine_tm_recover(stage.tm, NULL));
+    EXPECT_EQ(committed, stage_inside()->core.txs.count);
+    sys_sim_set_capacity(stage.sim, 0);
+    play_to_the_end(stage_rm(2, 0), COMMITTED);
+    stage_end();
+}
