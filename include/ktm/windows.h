@@ -147,12 +147,14 @@ WINBASEAPI BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort,
 typedef LONG HRESULT;
 typedef LONG RPC_STATUS;
 
-#define S_OK          ((HRESULT)0)
-#define RPC_S_OK      0
+#define S_OK              ((HRESULT)0)
+#define E_INVALIDARG      ((HRESULT)0x80070057)
+#define RPC_S_OK          0
+#define RPC_S_INVALID_ARG 87
 #define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
 #define FAILED(hr)    ((HRESULT)(hr) < 0)
 
-/* A random GUID, version 4. Always S_OK and RPC_S_OK. */
+/* A random GUID, version 4. S_OK and RPC_S_OK; given NULL, E_INVALIDARG and RPC_S_INVALID_ARG. */
 WINBASEAPI HRESULT WINAPI CoCreateGuid(_Out_ GUID *pguid);
 WINBASEAPI RPC_STATUS WINAPI UuidCreate(_Out_ UUID *Uuid);
 
