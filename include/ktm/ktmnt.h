@@ -423,14 +423,16 @@ NTSYSCALLAPI NTSTATUS NTAPI NtPropagationFailed(HANDLE ResourceManagerHandle, UL
 NTSYSCALLAPI __typeof__(NtPropagationFailed) ZwPropagationFailed;
 
 /* A quiet moment in all logs of the process, for a snapshot: waits, 'FreezeTimeout' at most, until
- * no log is being written, then no commit begins until NtThawTransactions or 'ThawTimeout' is over.
- * Rollback, enlisting, queries and notifications go on [FRZ-01..09]. TIMEOUT, a success code: not
- * frozen. Answers: TRANSACTION_FREEZE_IN_PROGRESS, ACCESS_VIOLATION (a NULL), PRIVILEGE_NOT_HELD.
- */
+ * no log is being written, then none is until NtThawTransactions or 'ThawTimeout' is over; both in
+ * 100 ns from now, whatever their sign. Meanwhile a commit of a durable TM does not begin: the call
+ * waits or, with Wait FALSE, is PENDING and carried out by the thaw, on its thread. Votes are
+ * taken, a decision is put off. Rollback, enlisting, queries and notifications go on; attaching and
+ * closing a log wait [FRZ-01..09]. TIMEOUT, a success code: not frozen. Answers:
+ * TRANSACTION_FREEZE_IN_PROGRESS, ACCESS_VIOLATION (a NULL), INSUFFICIENT_RESOURCES. */
 NTSYSCALLAPI NTSTATUS NTAPI NtFreezeTransactions(PLARGE_INTEGER FreezeTimeout,
                                                  PLARGE_INTEGER ThawTimeout);
 NTSYSCALLAPI __typeof__(NtFreezeTransactions) ZwFreezeTransactions;
-/* Ends it; what was held up goes on. Answers: TRANSACTIONS_NOT_FROZEN, PRIVILEGE_NOT_HELD. */
+/* Ends it; what was held up goes on. Answers: TRANSACTIONS_NOT_FROZEN. */
 NTSYSCALLAPI NTSTATUS NTAPI NtThawTransactions(void);
 NTSYSCALLAPI __typeof__(NtThawTransactions) ZwThawTransactions;
 

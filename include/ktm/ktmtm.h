@@ -116,6 +116,11 @@ NTKERNELAPI NTSTATUS NTAPI TmSinglePhaseReject(PKENLISTMENT Enlistment,
 NTKERNELAPI NTSTATUS NTAPI TmRequestOutcomeEnlistment(PKENLISTMENT Enlistment,
                                                       _In_opt_ PLARGE_INTEGER TmVirtualClock);
 
+/* As their Nt twins [FRZ-09]. */
+NTKERNELAPI NTSTATUS NTAPI TmFreezeTransactions(PLARGE_INTEGER FreezeTimeout,
+                                                PLARGE_INTEGER ThawTimeout);
+NTKERNELAPI NTSTATUS NTAPI TmThawTransactions(void);
+
 /* Count users of the enlistment key, from 1 at creation. The first gives the key; the second says,
  * in
  * '*LastReference', when nobody uses it any more and it may be freed [TMR-18..20]. Answers:

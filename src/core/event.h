@@ -10,6 +10,7 @@ enum ktm_event_type {
     KTM_TX_CLOSE, /* the last handle is gone */
     KTM_TX_TIMEOUT,
     KTM_TX_SHUTDOWN, /* the TM is closing or its log has failed; 'reason' says which */
+    KTM_TX_THAW,     /* the log can be written again: asks for what transaction_unforce put off */
     /* a resource manager answers: enlistment and clock */
     KTM_EN_PREPREPARE_COMPLETE,
     KTM_EN_PREPARE_COMPLETE,

@@ -70,6 +70,7 @@ transaction_create(const GUID *uow)
     atomic_init(&tx->is_active, true);
     list_init(&tx->in_ktm);
     list_init(&tx->in_log);
+    list_init(&tx->in_frozen);
     list_init(&tx->enlistments);
     list_init(&tx->deliveries);
     return tx;
@@ -315,6 +316,7 @@ step(struct ktm *ktm, const struct ktm_event *event, struct ktm_effects *effects
     case KTM_TX_CLOSE:
     case KTM_TX_TIMEOUT:
     case KTM_TX_SHUTDOWN:
+    case KTM_TX_THAW:
         return transaction_client(event, effects);
     case KTM_EN_PREPREPARE_COMPLETE:
     case KTM_EN_PREPARE_COMPLETE:

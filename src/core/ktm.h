@@ -184,6 +184,9 @@ struct transaction {
     uint8_t history_count; /* entries written so far, modulo 256 */
     struct history_entry history[HISTORY_SIZE];
     /* the engine's own: */
+    struct list in_frozen;  /* something is put off until the thaw */
+    uint8_t record_put_off; /* an ABORT or FORGET record that is, 0: none */
+    bool is_commit_put_off;
     _Atomic uint32_t timer;    /* place in the timer heap + 1, 0: none; read without its lock */
     uint32_t reserved_records; /* log space set aside [LOG-14] */
     uint64_t reserved_bytes;
@@ -300,6 +303,9 @@ bool enlistment_is_recoverable(
     const struct enlistment *en); /* a participant that the log must remember */
 bool transaction_is_recoverable(const struct transaction *tx);
 bool transaction_may_write(const struct transaction *tx); /* a record may still have to be logged */
+/* Takes EFFECT_FORCE back before anything is appended, in Preparing: all have voted and nothing is
+ * decided, so the transaction may still be rolled back. KTM_TX_THAW asks for the force again. */
+void transaction_unforce(struct transaction *tx);
 /* Adds a line to the history: 'event' has led to the present state at 'now'. */
 void transaction_note(struct transaction *tx, int event, uint64_t now);
 bool transaction_wants_timer(

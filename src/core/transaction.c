@@ -162,6 +162,14 @@ transaction_begin_phase_1(struct transaction *tx, struct ktm_effects *effects)
     enter_phase_1(tx, effects);
 }
 
+void
+transaction_unforce(struct transaction *tx)
+{
+    CHECK(tx->state == TX_PREPARING && tx->forcing);
+    tx->forcing = 0;
+    atomic_fetch_or(&tx->object.signal, SIGNAL_SETTLED);
+}
+
 /* ---- the decision ---- */
 
 /* Commit is what everybody wants. If somebody must remember it, the log decides: nothing is told
@@ -437,6 +445,10 @@ transaction_client(const struct ktm_event *event, struct ktm_effects *effects)
         tx->timer_fired = true;
         if (transaction_may_abort(tx) && !tx->forcing)
             transaction_abort(tx, REASON_TIMEOUT, NULL, effects);
+        return STATUS_SUCCESS;
+    case KTM_TX_THAW:
+        if (tx->state == TX_PREPARING && !tx->owed && !tx->forcing)
+            phase_1_ended(tx, effects);
         return STATUS_SUCCESS;
     default: /* KTM_TX_SHUTDOWN [CLOSE-TM-01, LOG-13] */
         if (transaction_may_abort(tx) && !tx->forcing)

@@ -172,6 +172,15 @@ NTSTATUS engine_en_key_reference(struct object *en,
 NTSTATUS engine_en_key_dereference(struct object *en,
                                    bool *was_last) must_use; /* takes no lock [GEN-12] */
 
+/* ---- quiet moments ---- */
+
+/* Waits until no log is being written, then nothing is until engine_thaw or until 'thaw_timeout'
+ * is over; both lengths in 100 ns. Answers: TIMEOUT (a success class; not frozen),
+ * TRANSACTION_FREEZE_IN_PROGRESS, INSUFFICIENT_RESOURCES. */
+NTSTATUS engine_freeze(struct engine *engine, int64_t freeze_timeout, int64_t thaw_timeout);
+/* Returns when all that was put off has been done. Answers: TRANSACTIONS_NOT_FROZEN. */
+NTSTATUS engine_thaw(struct engine *engine);
+
 /* ---- waiting ---- */
 
 /* TX: until it is signalled; RM: until its queue is not empty. Answers: SUCCESS, TIMEOUT,

@@ -111,6 +111,37 @@ starts_commit(const struct transaction *tx, int event)
            tx->state == TX_ACTIVE;
 }
 
+/* What a superior asks waits while transactions are frozen, if it begins a commit or decides it
+ * [FRZ-02]. */
+static bool
+waits_for_thaw(const struct run *run, const struct enlistment *en, int event)
+{
+    return atomic_load(&run->tm->is_frozen) && en->is_superior &&
+           (starts_commit(en->tx, event) ||
+            (event == KTM_EN_COMMIT &&
+             (en->tx->state == TX_PREPARED || en->tx->state == TX_INDOUBT)));
+}
+
+/* Everything is looked at afresh after each pause. */
+static NTSTATUS
+request(struct run *run, struct ktm_event *event)
+{
+    struct enlistment *en = event->en;
+    int type = (int)event->type;
+
+    TRY(object_check_alive(&en->object));
+    while (waits_for_thaw(run, en, type)) {
+        freeze_wait(run);
+        TRY(object_check_alive(&en->object));
+    }
+    if (starts_commit(en->tx, type) && en->is_superior)
+        TRY(tm_log_reserve(run, en->tx));
+    if (waits_for_thaw(run, en, type))
+        return request(run, event);
+    TRY(object_check_alive(&en->object));
+    return run_step(run, event);
+}
+
 /* What the caller is told; the log's trouble shows in the transaction, not here [ENL-PC-05,
  * ENL-CE-15]. */
 static NTSTATUS
@@ -136,11 +167,7 @@ engine_en_request(struct object *object, int type, const int64_t *clock)
     NTSTATUS status;
 
     run_begin(&run, object);
-    status = object_check_alive(object);
-    if (status == STATUS_SUCCESS && starts_commit(en->tx, type) && en->is_superior)
-        status = tm_log_reserve(&run, en->tx);
-    if (status == STATUS_SUCCESS)
-        status = run_step(&run, &event);
+    status = request(&run, &event);
     run_end(&run);
     return status == STATUS_SUCCESS ? request_answer(&run, en, type) : status;
 }
@@ -189,13 +216,16 @@ log_recovery_info(struct run *run, const struct enlistment *en, struct bytes inf
                                  .recovery_info_size = (uint32_t)info.size};
     const struct transaction *tx = en->tx;
 
-    for (unsigned attempt = 0;
-         tx->logged_as && enlistment_is_recoverable(en) && run->tm->core.state == KTM_ONLINE;
-         attempt++) {
-        size_t size = record_size(tx, RECORD_COMMIT, NULL) - en->recovery_info_size + info.size;
+    for (unsigned attempt = 0;; attempt++) {
+        size_t size;
         uint64_t lsn;
         NTSTATUS status;
 
+        if (tx->logged_as)
+            freeze_wait(run);
+        if (!tx->logged_as || !enlistment_is_recoverable(en) || run->tm->core.state != KTM_ONLINE)
+            return STATUS_SUCCESS;
+        size = record_size(tx, RECORD_COMMIT, NULL) - en->recovery_info_size + info.size;
         if (size > clfs_record_size_max(LOG_BLOCK_SIZE))
             return status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG); /* and no way back any more */
         status = tm_log_append_info(run->tm, &changed, &lsn);
@@ -205,7 +235,6 @@ log_recovery_info(struct run *run, const struct enlistment *en, struct bytes inf
         }
         TRY(tm_log_make_room(run, attempt));
     }
-    return STATUS_SUCCESS;
 }
 
 static NTSTATUS

@@ -41,6 +41,8 @@ struct engine_tm {
     bool restart_is_reserved;   /* space for the next checkpoint is set aside; the checkpointer's */
     _Atomic uint32_t log_users; /* threads in the log's I/O with the lock off */
     _Atomic bool is_detaching;  /* somebody waits until there are none */
+    _Atomic bool is_frozen;     /* nothing may be written; changes under the lock (freeze.c) */
+    struct list frozen;         /* transactions with something put off until the thaw; each held */
     uint8_t *scratch;           /* a record being encoded; under the mutex */
     size_t scratch_size;
 };
@@ -55,6 +57,15 @@ struct timers {
     _Atomic bool is_stopping;
 };
 
+enum freeze_state { THAWED, FREEZING, FROZEN, THAWING };
+struct freeze {
+    struct sys_mutex mutex; /* a leaf */
+    enum freeze_state state;
+    uint64_t deadline;        /* FROZEN: when it ends by itself */
+    _Atomic uint32_t thaws;   /* changes when a freeze has ended */
+    _Atomic uint32_t in_gate; /* threads between tm_gate_enter and tm_gate_leave */
+};
+
 struct engine {
     struct sys *sys;
     struct sys_mutex mutex; /* the registry: 'tms' */
@@ -62,6 +73,7 @@ struct engine {
     struct list tms;
     struct engine_tm *nursery; /* transactions not bound yet; never in 'tms' */
     struct timers timers;
+    struct freeze freeze;
 };
 
 static inline struct engine_tm *
@@ -105,6 +117,10 @@ void run_release(struct run *run, struct object *object);
  * [CLOSE-TM-01]. */
 void run_shutdown(struct run *run, enum abort_reason reason);
 void run_wake(struct run *run, struct object *object);
+/* Appends a record that nobody waits for. */
+void run_append(struct run *run, struct transaction *tx, enum record_type record);
+/* Sleeps while *word == seen, with the lock off meanwhile. */
+void run_sleep(struct run *run, _Atomic uint32_t *word, uint32_t seen);
 /* Sleeps until the force of 'tx' is over, with the lock off meanwhile. */
 void run_wait_settled(struct run *run, struct transaction *tx);
 
@@ -170,9 +186,32 @@ void transaction_unbind(struct engine_tm *tm, struct transaction *tx);
 
 void timers_init(struct timers *timers, bool has_thread);
 void timers_deinit(struct timers *timers);
+NTSTATUS timers_start(struct engine *engine) must_use; /* its thread. Answers: those of it */
+void timers_poke(struct engine *engine);               /* a deadline has changed */
 /* With the TM's lock held. Answers: INSUFFICIENT_RESOURCES. */
 NTSTATUS timer_set(struct engine *engine, struct transaction *tx, uint64_t deadline) must_use;
 bool timer_cancel(struct engine *engine, struct transaction *tx); /* true: a hold was given back */
+
+/* ---- freeze.c ---- */
+
+void freeze_init(struct freeze *freeze);
+void freeze_deinit(struct freeze *freeze);
+/* Under the run's lock: sleeps while the TM is frozen, with the lock off meanwhile. */
+void freeze_wait(struct run *run);
+/* Around everything that writes a log no Online TM owns yet, or any more; waits for the thaw. */
+void tm_gate_enter(struct engine *engine);
+void tm_gate_leave(struct engine *engine);
+/* A commit that would begin now has to wait; or is begun by the thaw. */
+bool freeze_stops_commit(const struct run *run, const struct transaction *tx);
+void freeze_put_off_commit(struct run *run, struct transaction *tx);
+/* True: frozen, the thaw does it. */
+bool freeze_puts_off_record(struct run *run, struct transaction *tx, enum record_type record);
+bool freeze_puts_off_decision(struct run *run, struct transaction *tx);
+/* Does what was put off; lets go of the lock now and then. */
+void freeze_catch_up(struct run *run);
+/* Ends a freeze that is due; the deadline of one that is not. */
+uint64_t freeze_run_timer(struct engine *engine);
+
 /* ---- tm.c ---- */
 
 struct engine_tm *tm_create(struct engine *engine, bool is_volatile);

@@ -28,7 +28,8 @@ tm_log_enter(struct engine_tm *tm)
 void
 tm_log_leave(struct engine_tm *tm)
 {
-    if (atomic_fetch_sub(&tm->log_users, 1) == 1 && atomic_load(&tm->is_detaching))
+    if (atomic_fetch_sub(&tm->log_users, 1) == 1 &&
+        (atomic_load(&tm->is_detaching) || atomic_load(&tm->is_frozen)))
         sys_wake(&tm->log_users, INT_MAX);
 }
 
@@ -134,6 +135,7 @@ tm_log_make_room(struct run *run, unsigned attempt)
     struct engine_tm *tm = run->tm;
     NTSTATUS status;
 
+    freeze_wait(run);
     tm_log_enter(tm);
     sys_mutex_unlock(&tm->mutex);
     status = attempt == 0 ? tm_log_checkpoint(tm) : grow(tm);

@@ -159,7 +159,7 @@ run_end(struct run *run)
         shutdown_after_failure(run);
     area = run->has_appended ? tm->area : NULL;
     is_due = tm_log_checkpoint_due(tm);
-    if (!area && !is_due) {
+    if (atomic_load(&tm->is_frozen) || (!area && !is_due)) {
         unlock(run);
         return;
     }
@@ -199,14 +199,17 @@ signal_set(struct run *run, struct transaction *tx, uint32_t bits)
     run_wake(run, &tx->object);
 }
 
-static void
-append_lazily(struct run *run, struct transaction *tx, enum record_type record)
+void
+run_append(struct run *run, struct transaction *tx, enum record_type record)
 {
     struct engine_tm *tm = run->tm;
     uint64_t lsn;
-    NTSTATUS status = tm->core.state == KTM_ONLINE ? tm_log_append(tm, tx, record, &lsn)
-                                                   : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
+    NTSTATUS status;
 
+    if (freeze_puts_off_record(run, tx, record))
+        return;
+    status = tm->core.state == KTM_ONLINE ? tm_log_append(tm, tx, record, &lsn)
+                                          : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
     if (status != STATUS_SUCCESS) {
         /* The outcome stands; the next recovery tells it again [LOG-06]. */
         tx->logged_as = 0;
@@ -224,10 +227,11 @@ static NTSTATUS
 append_patiently(struct run *run, struct transaction *tx, enum record_type record, uint64_t *lsn)
 {
     for (unsigned attempt = 0;; attempt++) {
-        NTSTATUS status = run->tm->core.state == KTM_ONLINE
-                              ? tm_log_append(run->tm, tx, record, lsn)
-                              : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
+        NTSTATUS status;
 
+        freeze_wait(run); /* also behind a pause that made room */
+        status = run->tm->core.state == KTM_ONLINE ? tm_log_append(run->tm, tx, record, lsn)
+                                                   : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
         if (status != STATUS_LOG_FULL)
             return status;
         TRY(tm_log_make_room(run, attempt));
@@ -243,6 +247,8 @@ run_force(struct run *run, struct transaction *tx, enum record_type record)
     uint64_t lsn = 0;
     NTSTATUS status;
 
+    if (freeze_puts_off_decision(run, tx))
+        return;
     engine_hold(&tx->object);
     status = append_patiently(run, tx, record, &lsn);
     if (status == STATUS_SUCCESS) {
@@ -353,7 +359,7 @@ perform(struct run *run, const struct ktm_effects *effects)
 
         switch ((enum ktm_effect_type)effect->type) {
         case EFFECT_APPEND:
-            append_lazily(run, effect->tx, (enum record_type)effect->record);
+            run_append(run, effect->tx, (enum record_type)effect->record);
             break;
         case EFFECT_FORCE:
             CHECK(i + 1 == effects->count); /* nothing may be promised behind it */
@@ -370,6 +376,14 @@ perform(struct run *run, const struct ktm_effects *effects)
             break;
         }
     }
+}
+
+void
+run_sleep(struct run *run, _Atomic uint32_t *word, uint32_t seen)
+{
+    unlock(run);
+    (void)sys_wait(word, seen, SYS_FOREVER);
+    relock(run);
 }
 
 void
@@ -396,7 +410,7 @@ after_step(struct run *run, struct transaction *tx)
     if (!tx)
         return;
     gave_back = forget_timer(run, tx);
-    if (!transaction_may_write(tx))
+    if (!transaction_may_write(tx) && !tx->record_put_off)
         tm_log_unreserve(run->tm, tx);
     if (gave_back)
         run_release(run, &tx->object);

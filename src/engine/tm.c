@@ -23,9 +23,11 @@ engine_make(struct sys *sys, bool has_thread)
     sys_mutex_init(&engine->attaching);
     list_init(&engine->tms);
     timers_init(&engine->timers, has_thread);
+    freeze_init(&engine->freeze);
     engine->nursery = tm_create(engine, true);
     if (!engine->nursery) {
         timers_deinit(&engine->timers);
+        freeze_deinit(&engine->freeze);
         free(engine);
         return NULL;
     }
@@ -96,6 +98,7 @@ engine_destroy(struct engine *engine)
     tm_abandon(engine->nursery);
     sys_mutex_deinit(&engine->mutex);
     sys_mutex_deinit(&engine->attaching);
+    freeze_deinit(&engine->freeze);
     free(engine);
 }
 
@@ -122,6 +125,7 @@ tm_create(struct engine *engine, bool is_volatile)
     tm->engine = engine;
     sys_mutex_init(&tm->mutex);
     list_init(&tm->in_engine);
+    list_init(&tm->frozen);
     ktm_init(&tm->core, is_volatile);
     tm->core.farewell = object_farewell;
     return tm;
@@ -255,16 +259,19 @@ tm_make(struct engine *engine, const char *log_path, const uint16_t *log_name, s
     if (!tm)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     status = name_set(tm, log_name, units);
+    tm_gate_enter(engine);
     if (status == STATUS_SUCCESS) {
         sys_mutex_lock(&engine->attaching);
         status = attach_or_find(tm, log_path, create, &live);
         sys_mutex_unlock(&engine->attaching);
     }
+    if (status != STATUS_SUCCESS || live)
+        tm_discard(tm);
+    tm_gate_leave(engine);
     if (status == STATUS_SUCCESS && !live) {
         *out = &tm->object;
         return STATUS_SUCCESS;
     }
-    tm_discard(tm);
     if (status != STATUS_SUCCESS)
         return status;
     if (!create) {
@@ -314,6 +321,7 @@ engine_tm_rename(struct engine *engine, const char *log_path, const GUID *expect
 
     if (!tm)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    tm_gate_enter(engine);
     sys_mutex_lock(&engine->attaching);
     status = tm_log_open(tm, log_path, false);
     if (status == STATUS_SUCCESS && registry_open(engine, &tm->physical_log, true, &live))
@@ -324,6 +332,7 @@ engine_tm_rename(struct engine *engine, const char *log_path, const GUID *expect
         status = tm_log_rename(tm, expected);
     tm_discard(tm);
     sys_mutex_unlock(&engine->attaching);
+    tm_gate_leave(engine);
     if (live)
         engine_handle_close(live);
     return status;
@@ -483,9 +492,23 @@ wait_for_forces(struct run *run)
         run_wait_settled(run, tx);
 }
 
+/* With the log still there: what was put off is done, and nothing is under way any more. */
+static void
+settle(struct engine_tm *tm)
+{
+    struct run run;
+
+    run_begin_tm(&run, tm);
+    freeze_catch_up(&run);
+    run_shutdown(&run, REASON_TM_CLOSED); /* what came while we waited for a thaw */
+    wait_for_forces(&run);
+    run_end(&run);
+}
+
 void
 tm_close(struct engine_tm *tm)
 {
+    struct engine *engine = tm->engine;
     struct run run;
 
     /* A recovery under way comes to its end; no other begins, for there is no handle any more. */
@@ -493,8 +516,10 @@ tm_close(struct engine_tm *tm)
     sys_mutex_unlock(&tm->engine->attaching);
     run_begin_tm(&run, tm);
     run_shutdown(&run, REASON_TM_CLOSED); /* [CLOSE-TM-01, ROLL-07] */
-    wait_for_forces(&run);
     run_end(&run);
+    if (!tm->core.is_volatile)
+        tm_gate_enter(engine);
+    settle(tm);
     if (tm->log && tm->core.state == KTM_ONLINE)
         (void)tm_log_checkpoint(tm); /* [CLOSE-TM-02, LOG-09] */
     run_begin_tm(&run, tm);
@@ -507,6 +532,8 @@ tm_close(struct engine_tm *tm)
     sys_mutex_lock(&tm->engine->mutex);
     list_remove(&tm->in_engine);
     sys_mutex_unlock(&tm->engine->mutex);
+    if (!tm->core.is_volatile)
+        tm_gate_leave(engine);
 }
 
 /* ---- queries ---- */

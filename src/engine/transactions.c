@@ -154,6 +154,27 @@ commit_answer(const struct transaction *tx)
     }
 }
 
+/* Everything is looked at afresh after each pause. */
+static NTSTATUS
+commit_begin(struct run *run, struct ktm_event *event, bool wait)
+{
+    TRY(object_check_alive(&event->tx->object));
+    while (freeze_stops_commit(run, event->tx)) { /* [TX-COMMIT-22, FRZ-02] */
+        if (!wait) {
+            freeze_put_off_commit(run, event->tx);
+            return STATUS_SUCCESS;
+        }
+        freeze_wait(run);
+        TRY(object_check_alive(&event->tx->object));
+    }
+    if (!event->tx->superior)
+        TRY(tm_log_reserve(run, event->tx));
+    if (freeze_stops_commit(run, event->tx))
+        return commit_begin(run, event, wait);
+    TRY(object_check_alive(&event->tx->object));
+    return run_step(run, event);
+}
+
 NTSTATUS
 engine_tx_commit(struct object *object, bool wait)
 {
@@ -163,13 +184,7 @@ engine_tx_commit(struct object *object, bool wait)
     int outcome;
 
     run_begin(&run, object);
-    status = object_check_alive(object);
-    if (status == STATUS_SUCCESS && !event.tx->superior)
-        status = tm_log_reserve(&run, event.tx);
-    if (status == STATUS_SUCCESS)
-        status = object_check_alive(object); /* also after the pauses in between */
-    if (status == STATUS_SUCCESS)
-        status = run_step(&run, &event);
+    status = commit_begin(&run, &event, wait);
     run_end(&run);
     if (status != STATUS_SUCCESS)
         return status;

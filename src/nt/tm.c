@@ -258,15 +258,22 @@ NtSetInformationTransactionManager(
 NTSTATUS
 NtFreezeTransactions(PLARGE_INTEGER FreezeTimeout, PLARGE_INTEGER ThawTimeout)
 {
+    struct engine *engine;
+
     if (!FreezeTimeout || !ThawTimeout)
         return status_raise(STATUS_ACCESS_VIOLATION); /* [FRZ-08] */
-    return status_raise(STATUS_NOT_SUPPORTED);
+    engine = engine_instance();
+    if (!engine)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    return engine_freeze(engine, FreezeTimeout->QuadPart, ThawTimeout->QuadPart);
 }
 
 NTSTATUS
 NtThawTransactions(void)
 {
-    return status_raise(STATUS_TRANSACTIONS_NOT_FROZEN); /* [FRZ-05] */
+    struct engine *engine = engine_instance();
+
+    return engine ? engine_thaw(engine) : status_raise(STATUS_INSUFFICIENT_RESOURCES);
 }
 
 NT_TM_SERVICES(ZW_TWIN)

@@ -40,6 +40,18 @@ TmRecoverTransactionManager(PKTM Tm, PLARGE_INTEGER TargetVirtualClock)
                                                                      : NULL); /* [TMR-11] */
 }
 
+NTSTATUS
+TmFreezeTransactions(PLARGE_INTEGER FreezeTimeout, PLARGE_INTEGER ThawTimeout)
+{
+    return NtFreezeTransactions(FreezeTimeout, ThawTimeout); /* [FRZ-09] */
+}
+
+NTSTATUS
+TmThawTransactions(void)
+{
+    return NtThawTransactions();
+}
+
 /* ---- transactions -----------------------------------------------------------------------------
  */
 

@@ -415,7 +415,8 @@ party_prepare(const struct party *party)
 
 struct call {
     pthread_t thread;
-    enum { CALL_COMMIT, CALL_ROLLBACK, CALL_NOTIFICATION } what;
+    enum { CALL_COMMIT, CALL_ROLLBACK, CALL_NOTIFICATION, CALL_ROUTINE } what;
+    NTSTATUS (*routine)(HANDLE);
     HANDLE handle;
     bool is_joined;
     NTSTATUS status;
@@ -429,6 +430,8 @@ call_run(void *argument)
 
     if (call->what == CALL_COMMIT)
         call->status = NtCommitTransaction(call->handle, TRUE);
+    else if (call->what == CALL_ROUTINE)
+        call->status = call->routine(call->handle);
     else if (call->what == CALL_ROLLBACK)
         call->status = NtRollbackTransaction(call->handle, TRUE);
     else
@@ -438,16 +441,28 @@ call_run(void *argument)
 }
 
 static struct call *
-call_start(int what, HANDLE handle)
+call_begin(struct call begun)
 {
     static struct call calls[100];
     static unsigned count;
     struct call *call = &calls[count++];
 
     EXPECT(count <= ARRAY_SIZE(calls));
-    *call = (struct call){.what = what, .handle = handle};
+    *call = begun;
     EXPECT_EQ(0, pthread_create(&call->thread, NULL, call_run, call));
     return call;
+}
+
+static struct call *
+call_start(int what, HANDLE handle)
+{
+    return call_begin((struct call){.what = what, .handle = handle});
+}
+
+struct call *
+call_routine(NTSTATUS (*routine)(HANDLE), HANDLE handle)
+{
+    return call_begin((struct call){.what = CALL_ROUTINE, .routine = routine, .handle = handle});
 }
 
 struct call *

@@ -124,7 +124,8 @@ struct call;
 struct call *call_commit(HANDLE tx);   /* NtCommitTransaction, waiting */
 struct call *call_rollback(HANDLE tx); /* NtRollbackTransaction, waiting */
 struct call *call_notification(HANDLE rm);
-bool call_is_running(struct call *call); /* after a while */
+struct call *call_routine(NTSTATUS (*routine)(HANDLE), HANDLE handle); /* any other */
+bool call_is_running(struct call *call);                               /* after a while */
 NTSTATUS call_result(struct call *call); /* waits for it, at most some seconds */
 
 /* ---- crashes ---- */

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A quiet moment in all logs, for a snapshot of the disk [FRZ-01..09] (decision 0021).
+ *
+ * While frozen no log of this instance is written. Calls that would begin a commit wait for the
+ * thaw (TX-COMMIT-22), or are begun by it when their caller does not wait. A decision that falls
+ * due, because the last vote is in, is put off: the call that brought the vote returns, and until
+ * the thaw the transaction can still be rolled back. Records that need no force (ABORT, FORGET)
+ * are put off as well. Everything else goes on, for it writes nothing [FRZ-03].
+ *
+ * Put off is what stands in the list 'frozen' of a TM; the thaw, or whoever shuts the TM down,
+ * catches up on it. No lock is held while somebody waits for the thaw; who waits holds his object,
+ * and looks at everything afresh afterwards.
+ *
+ * Invariants: (1) 'is_frozen' of a TM changes under its lock, and nobody enters its log or appends
+ * to it while it is set; (2) TMs with a log come and go inside tm_gate_enter … tm_gate_leave, so
+ * while frozen their set does not change; (3) 'thaws' changes after is_frozen has been cleared
+ * everywhere, so no wake-up is lost [INV-15].
+ */
+#include "engine/inner.h"
+
+#include <limits.h>
+
+void
+freeze_init(struct freeze *freeze)
+{
+    *freeze = (struct freeze){.state = THAWED};
+    sys_mutex_init(&freeze->mutex);
+}
+
+void
+freeze_deinit(struct freeze *freeze)
+{
+    sys_mutex_deinit(&freeze->mutex);
+}
+
+/* ---- those who must wait ---- */
+
+void
+freeze_wait(struct run *run)
+{
+    struct freeze *freeze = &run->tm->engine->freeze;
+
+    while (atomic_load(&run->tm->is_frozen)) {
+        uint32_t seen = atomic_load(&freeze->thaws); /* under the lock: invariant (3) */
+
+        run_sleep(run, &freeze->thaws, seen);
+    }
+}
+
+void
+tm_gate_enter(struct engine *engine)
+{
+    struct freeze *freeze = &engine->freeze;
+
+    sys_mutex_lock(&freeze->mutex);
+    while (freeze->state != THAWED) {
+        uint32_t seen = atomic_load(&freeze->thaws);
+
+        sys_mutex_unlock(&freeze->mutex);
+        (void)sys_wait(&freeze->thaws, seen, SYS_FOREVER);
+        sys_mutex_lock(&freeze->mutex);
+    }
+    atomic_fetch_add(&freeze->in_gate, 1);
+    sys_mutex_unlock(&freeze->mutex);
+}
+
+void
+tm_gate_leave(struct engine *engine)
+{
+    struct freeze *freeze = &engine->freeze;
+
+    if (atomic_fetch_sub(&freeze->in_gate, 1) == 1)
+        sys_wake(&freeze->in_gate, INT_MAX);
+}
+
+/* ---- what is put off ---- */
+
+static void
+put_off(struct engine_tm *tm, struct transaction *tx)
+{
+    if (!list_is_empty(&tx->in_frozen))
+        return;
+    engine_hold(&tx->object);
+    list_append(&tm->frozen, &tx->in_frozen);
+}
+
+bool
+freeze_stops_commit(const struct run *run, const struct transaction *tx)
+{
+    return atomic_load(&run->tm->is_frozen) && tx->state == TX_ACTIVE && !tx->commit_requested &&
+           !tx->superior; /* else the core refuses it, or only passes it on to the superior */
+}
+
+void
+freeze_put_off_commit(struct run *run, struct transaction *tx)
+{
+    tx->commit_requested = true; /* asked for: neither asked again nor undone by a close */
+    tx->is_commit_put_off = true;
+    put_off(run->tm, tx);
+    run->is_pending = true;
+}
+
+bool
+freeze_puts_off_record(struct run *run, struct transaction *tx, enum record_type record)
+{
+    if (!atomic_load(&run->tm->is_frozen))
+        return false;
+    tx->record_put_off = (uint8_t)record;
+    put_off(run->tm, tx);
+    return true;
+}
+
+bool
+freeze_puts_off_decision(struct run *run, struct transaction *tx)
+{
+    if (!atomic_load(&run->tm->is_frozen) || tx->state != TX_PREPARING)
+        return false;
+    transaction_unforce(tx);
+    run_wake(run, &tx->object);
+    put_off(run->tm, tx);
+    run->is_pending = true;
+    return true;
+}
+
+/* ---- catching up ---- */
+
+/* Nobody waits for the answer: what can no longer be committed is rolled back, unless the superior
+ * that has joined meanwhile sees to it. */
+static void
+begin_commit(struct run *run, struct transaction *tx)
+{
+    struct ktm_event event = {.type = KTM_TX_COMMIT, .tx = tx};
+    NTSTATUS status;
+
+    tx->commit_requested = tx->is_commit_put_off = false;
+    status = tx->superior ? STATUS_SUCCESS : tm_log_reserve(run, tx);
+    if (status == STATUS_SUCCESS && freeze_stops_commit(run, tx)) { /* frozen again meanwhile */
+        freeze_put_off_commit(run, tx);
+        return;
+    }
+    if (status == STATUS_SUCCESS)
+        status = run_step(run, &event);
+    if (status == STATUS_SUCCESS)
+        return;
+    event.type = KTM_TX_SHUTDOWN;
+    event.reason = REASON_LOG;
+    if (tx->superior && tx->is_open)
+        return;
+    if (tx->superior)
+        event.type = KTM_TX_CLOSE; /* as it would have been told without the freeze */
+    status = run_step(run, &event);
+    CHECK(status == STATUS_SUCCESS); /* what the world reports is never refused */
+}
+
+static void
+catch_up_one(struct run *run, struct transaction *tx)
+{
+    struct ktm_event event = {.type = KTM_TX_THAW, .tx = tx};
+    enum record_type record = (enum record_type)tx->record_put_off;
+    NTSTATUS status;
+
+    tx->record_put_off = 0;
+    if (record)
+        run_append(run, tx, record);
+    if (tx->is_commit_put_off)
+        begin_commit(run, tx);
+    status = run_step(run, &event); /* if its decision was put off, it is asked for again */
+    CHECK(status == STATUS_SUCCESS);
+}
+
+void
+freeze_catch_up(struct run *run)
+{
+    struct engine_tm *tm = run->tm;
+
+    while (!atomic_load(&tm->is_frozen) && !list_is_empty(&tm->frozen)) {
+        struct transaction *tx = list_first(&tm->frozen, struct transaction, in_frozen);
+
+        list_remove(&tx->in_frozen);
+        catch_up_one(run, tx);
+        run_release(run, &tx->object);
+    }
+}
+
+/* ---- the set of logs ---- */
+
+static bool
+has_to_catch_up(struct engine_tm *tm)
+{
+    bool has;
+
+    sys_mutex_lock(&tm->mutex);
+    has = !atomic_load(&tm->is_frozen) && !list_is_empty(&tm->frozen);
+    sys_mutex_unlock(&tm->mutex);
+    return has;
+}
+
+static bool
+is_in_its_log(struct engine_tm *tm)
+{
+    return atomic_load(&tm->log_users) != 0;
+}
+
+/* One of the TMs of which 'is_it' says so, held; NULL: there is none. */
+static struct engine_tm *
+find_one(struct engine *engine, bool (*is_it)(struct engine_tm *tm))
+{
+    struct engine_tm *tm, *found = NULL;
+
+    sys_mutex_lock(&engine->mutex);
+    LIST_EACH (tm, &engine->tms, in_engine) {
+        if (!found && !tm->core.is_volatile && is_it(tm)) {
+            found = tm;
+            engine_hold(&tm->object);
+        }
+    }
+    sys_mutex_unlock(&engine->mutex);
+    return found;
+}
+
+static void
+set_all(struct engine *engine, bool is_frozen)
+{
+    struct engine_tm *tm;
+
+    sys_mutex_lock(&engine->mutex);
+    LIST_EACH (tm, &engine->tms, in_engine) {
+        sys_mutex_lock(&tm->mutex);
+        atomic_store(&tm->is_frozen, is_frozen && !tm->core.is_volatile);
+        sys_mutex_unlock(&tm->mutex);
+    }
+    sys_mutex_unlock(&engine->mutex);
+}
+
+static bool
+gate_is_empty(struct freeze *freeze, uint64_t deadline)
+{
+    uint32_t users;
+    bool is_late = false;
+
+    while ((users = atomic_load(&freeze->in_gate)) && !is_late)
+        is_late = !sys_wait(&freeze->in_gate, users, deadline);
+    return users == 0;
+}
+
+static bool
+logs_are_quiet(struct engine *engine, uint64_t deadline)
+{
+    struct engine_tm *tm;
+    bool is_late = false;
+
+    while (!is_late && (tm = find_one(engine, is_in_its_log))) {
+        uint32_t users = atomic_load(&tm->log_users);
+
+        if (users)
+            is_late = !sys_wait(&tm->log_users, users, deadline);
+        engine_release(&tm->object);
+    }
+    return !is_late;
+}
+
+/* ---- freeze and thaw ---- */
+
+/* From one state to another; false: it is in none of the kind. */
+static bool
+pass(struct freeze *freeze, enum freeze_state from, enum freeze_state to)
+{
+    bool is_in;
+
+    sys_mutex_lock(&freeze->mutex);
+    is_in = freeze->state == from;
+    if (is_in)
+        freeze->state = to;
+    sys_mutex_unlock(&freeze->mutex);
+    return is_in;
+}
+
+/* Those who wait are woken first: catching up may call callbacks. */
+static void
+thaw(struct engine *engine)
+{
+    struct freeze *freeze = &engine->freeze;
+    struct engine_tm *tm;
+
+    set_all(engine, false);
+    sys_mutex_lock(&freeze->mutex);
+    freeze->state = THAWED;
+    atomic_fetch_add(&freeze->thaws, 1);
+    sys_mutex_unlock(&freeze->mutex);
+    sys_wake(&freeze->thaws, INT_MAX);
+    while ((tm = find_one(engine, has_to_catch_up))) {
+        struct run run;
+
+        run_begin_tm(&run, tm);
+        freeze_catch_up(&run);
+        run_end(&run);
+        engine_release(&tm->object);
+    }
+}
+
+/* Both time-outs are lengths of time, whatever their sign [FRZ-01, FRZ-07]. */
+static uint64_t
+deadline_in(struct engine *engine, int64_t timeout)
+{
+    LARGE_INTEGER relative;
+
+    relative.QuadPart = timeout > 0 ? -timeout : timeout;
+    return relative.QuadPart ? engine_deadline(engine, &relative) : sys_time_monotonic(engine->sys);
+}
+
+NTSTATUS
+engine_freeze(struct engine *engine, int64_t freeze_timeout, int64_t thaw_timeout)
+{
+    struct freeze *freeze = &engine->freeze;
+    uint64_t deadline = deadline_in(engine, freeze_timeout);
+
+    TRY(timers_start(engine)); /* it ends the freeze if nobody else does */
+    if (!pass(freeze, THAWED, FREEZING))
+        return status_raise(STATUS_TRANSACTION_FREEZE_IN_PROGRESS); /* [FRZ-04] */
+    if (!gate_is_empty(freeze, deadline)) {
+        thaw(engine);
+        return STATUS_TIMEOUT; /* [FRZ-01] */
+    }
+    set_all(engine, true);
+    if (!logs_are_quiet(engine, deadline)) {
+        thaw(engine);
+        return STATUS_TIMEOUT;
+    }
+    sys_mutex_lock(&freeze->mutex);
+    freeze->state = FROZEN;
+    freeze->deadline = deadline_in(engine, thaw_timeout);
+    sys_mutex_unlock(&freeze->mutex);
+    timers_poke(engine);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+engine_thaw(struct engine *engine)
+{
+    if (!pass(&engine->freeze, FROZEN, THAWING))
+        return status_raise(STATUS_TRANSACTIONS_NOT_FROZEN); /* [FRZ-05, FRZ-07] */
+    thaw(engine);
+    return STATUS_SUCCESS;
+}
+
+uint64_t
+freeze_run_timer(struct engine *engine)
+{
+    struct freeze *freeze = &engine->freeze;
+    uint64_t deadline;
+    bool is_due;
+
+    sys_mutex_lock(&freeze->mutex);
+    is_due = freeze->state == FROZEN && freeze->deadline <= sys_time_monotonic(engine->sys);
+    if (is_due)
+        freeze->state = THAWING;
+    deadline = freeze->state == FROZEN ? freeze->deadline : SYS_FOREVER;
+    sys_mutex_unlock(&freeze->mutex);
+    if (is_due)
+        thaw(engine); /* [FRZ-07] */
+    return deadline;
+}
