@@ -57,7 +57,7 @@ TEST(masks) /* MASK-01..04, -07..10, -12 */
             }
 }
 
-TEST(masks_that_the_specification_names) /* MASK-01..10, -12 */
+TEST(masks_that_the_specification_names) /* MASK-01..10, -12 OP-01, -02 */
 {
     static const struct {
         uint32_t mask;
@@ -91,7 +91,7 @@ TEST(masks_that_the_specification_names) /* MASK-01..10, -12 */
 }
 
 /* Everything a mask may hold, and what comes of it. */
-TEST(bits_that_are_tolerated_are_never_delivered) /* MASK-08..10 NOTIF-14 */
+TEST(bits_that_are_tolerated_are_never_delivered) /* MASK-08..10 NOTIF-14 OP-47 */
 {
     owned(play_destroy) struct play *p = play_create(false);
 

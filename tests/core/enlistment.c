@@ -191,7 +191,8 @@ TEST(how_states_follow_each_other) /* PE-01..17, -19 RECOV-20, -24..26 ENL-RECOV
 }
 
 /* CLOSE-EN-01..07; for the superior see superior.c */
-TEST(closing_the_last_enlistment_handle) /* CLOSE-EN-01..07 CLOSE-RM-01 ENL-CC-05 ENL-RO-06 */
+/* CLOSE-EN-01..07 CLOSE-RM-01 ENL-CC-05 ENL-RO-06 OP-14 */
+TEST(closing_the_last_enlistment_handle)
 {
     static const struct {
         const char *id, *script, *en_state, *tx_state, *trace;

@@ -101,7 +101,7 @@ TEST(an_answer_is_legal_exactly_while_it_is_owed)
         }
 }
 
-TEST(rollback_is_asked_for_until_the_vote) /* ENL-RB-01 ENL-RB-03 ENL-RB-04 ENL-RB-05 ENL-RB-06 */
+TEST(rollback_is_asked_for_until_the_vote) /* ENL-RB-01 ENL-RB-03 ENL-RB-04 ENL-RB-05 ENL-RB-06 OP-44 */
 {
     const unsigned legal =
         S(ACTIVE) | S(PREPREPARING) | S(PREPREPARED) | S(PREPARING) | S(DELEGATED);
@@ -137,7 +137,7 @@ TEST(a_superior_answers_nothing) /* ENL-PPC-02 ENL-PC-02 ENL-RO-04 ENL-SPR-03 EN
 /* ---- the end of a phase ------------------------------------------------------------------------
  */
 
-/* ENL-PPC-03 ENL-PPC-07 ENL-PC-04 ENL-PC-06 ENL-CC-04 ENL-CC-07 */
+/* ENL-PPC-03 ENL-PPC-07 ENL-PC-04 ENL-PC-06 ENL-CC-04 ENL-CC-07 OP-09 */
 TEST(the_last_answer_ends_the_phase)
 {
     struct party party = PARTY(false, 0, MASK_FULL, MASK_FULL);
@@ -372,7 +372,7 @@ TEST(a_reader_may_want_to_know_of_a_lost_delegate) /* ENL-RO-08 */
     EXPECT_QUIET(party.rm[2]);
 }
 
-TEST(a_delegate_that_changed_nothing_has_committed) /* ENL-RO-09 */
+TEST(a_delegate_that_changed_nothing_has_committed) /* ENL-RO-09 OP-12 */
 {
     struct party party = PARTY(false, 0, MASK_SINGLE);
 

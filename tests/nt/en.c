@@ -354,7 +354,7 @@ TEST(an_enlistment_that_is_no_branch) /* ENL-QUERY-05 */
 }
 
 TEST(
-    recovery_information_is_kept) /* ENL-QUERY-02 ENL-QUERY-03 ENL-QUERY-04 ENL-SET-01 ENL-SET-04 */
+  recovery_information_is_kept) /* ENL-QUERY-02 ENL-QUERY-03 ENL-QUERY-04 ENL-SET-01 ENL-SET-04 OP-22 */
 {
     struct party party = PARTY(true, 0, MASK_FULL);
     unsigned char room[8];

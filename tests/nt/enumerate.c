@@ -58,7 +58,7 @@ TEST(every_object_is_told_once_in_order) /* ENUM-01 ENUM-02 ENUM-03 ENUM-05 */
     }
 }
 
-TEST(after_the_end_there_is_nothing) /* ENUM-03 ENUM-04 */
+TEST(after_the_end_there_is_nothing) /* ENUM-03 ENUM-04 OP-23 */
 {
     HANDLE tm = new_volatile_tm();
     ULONG length = 0;

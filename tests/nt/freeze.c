@@ -301,7 +301,7 @@ TEST(a_decision_put_off_can_still_be_an_abort) /* FRZ-03 TX-ROLLBACK-08 */
     EXPECT_QUIET(party.rm[0]);
 }
 
-TEST(everything_else_goes_on) /* FRZ-03 */
+TEST(everything_else_goes_on) /* FRZ-03 ENL-CREATE-23 */
 {
     struct party party = PARTY(true, 0, MASK_TWO);
     HANDLE tx = new_tx(party.tm), volatile_tm, other_rm, en;

@@ -156,7 +156,7 @@ TEST(rights_are_those_asked_for) /* OBJ-12 OBJ-13 OBJ-16 */
     }
 }
 
-TEST(a_handle_without_rights) /* OBJ-14 OBJ-15 */
+TEST(a_handle_without_rights) /* OBJ-14 OBJ-15 OP-25 */
 {
     HANDLE out;
     char room[100];
@@ -175,7 +175,7 @@ TEST(a_handle_without_rights) /* OBJ-14 OBJ-15 */
 /* ---- names -------------------------------------------------------------------------------------
  */
 
-TEST(every_kind_can_be_named) /* OBJ-05 OBJ-07 OBJ-08 OBJ-09 GEN-03 NAME-06 */
+TEST(every_kind_can_be_named) /* OBJ-05 OBJ-07 OBJ-08 OBJ-09 GEN-03 NAME-06 OP-26 */
 {
     UNICODE_STRING name = wide("\\ledger");
     OBJECT_ATTRIBUTES plain = attributes(&name, 0), open_if = attributes(&name, OBJ_OPENIF);

@@ -89,7 +89,7 @@ expect_description(HANDLE rm, const char *description)
     EXPECT_BYTES(text.Buffer, answer.info.Description, text.Length);
 }
 
-TEST(a_recovered_rm_is_adopted) /* RM-CREATE-05 RM-CREATE-16 RM-OPEN-03 */
+TEST(a_recovered_rm_is_adopted) /* RM-CREATE-05 RM-CREATE-16 RM-OPEN-03 OP-20 */
 {
     UNICODE_STRING text = wide("afterwards");
     HANDLE tm, rm = untouched;
@@ -372,7 +372,7 @@ TEST(only_the_basic_class_can_be_asked) /* RM-QUERY-02 */
     EXPECT_STATUS(STATUS_INVALID_INFO_CLASS, query(rm, -1, room, sizeof(room), NULL));
 }
 
-TEST(completion_ports_are_not_supported) /* RM-SET-02 NOTIF-ASYNC-07 NOTIF-GET-12 */
+TEST(completion_ports_are_not_supported) /* RM-SET-02 NOTIF-ASYNC-07 NOTIF-GET-12 OP-35 */
 {
     HANDLE rm = new_volatile_rm(new_volatile_tm());
     RESOURCEMANAGER_COMPLETION_INFORMATION port = {0};
@@ -400,7 +400,7 @@ TEST(completion_ports_are_not_supported) /* RM-SET-02 NOTIF-ASYNC-07 NOTIF-GET-1
 /* ---- protocols and propagation ----------------------------------------------------------------
  */
 
-TEST(communication_rms_register_protocols) /* PROP-01 PROP-02 PROP-03 PROP-04 RM-CREATE-15 */
+TEST(communication_rms_register_protocols) /* PROP-01 PROP-02 PROP-03 PROP-04 RM-CREATE-15 OP-38 */
 {
     HANDLE tm = new_volatile_tm(), plain = new_volatile_rm(tm), rm, second;
     GUID one = guid_number(100), two = guid_number(101);
@@ -426,7 +426,7 @@ TEST(communication_rms_register_protocols) /* PROP-01 PROP-02 PROP-03 PROP-04 RM
     EXPECT_OK(NtRegisterProtocolAddressInformation(second, &one, 0, NULL, 0));
 }
 
-TEST(no_propagation_is_ever_asked_for) /* PROP-05 PROP-07 */
+TEST(no_propagation_is_ever_asked_for) /* PROP-05 PROP-07 OP-38 */
 {
     HANDLE rm = new_volatile_rm(new_volatile_tm());
     char buffer[4] = {0};

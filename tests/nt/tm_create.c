@@ -355,7 +355,7 @@ TEST(unknown_tms_are_not_found) /* TM-OPEN-05 TM-OPEN-06 TM-OPEN-09 */
     EXPECT(out == untouched);
 }
 
-TEST(opening_a_log_without_a_tm_makes_one) /* TM-OPEN-08 TM-OPEN-12 TM-STATE-01 */
+TEST(opening_a_log_without_a_tm_makes_one) /* TM-OPEN-08 TM-OPEN-12 TM-STATE-01 OP-19 */
 {
     UNICODE_STRING path = log_name("tm");
     HANDLE tm = new_logged_tm("tm");

@@ -135,7 +135,7 @@ TEST(a_volatile_tm_is_not_recovered) /* TM-RECOVER-06 TM-ROLLFWD-07 VOL-06 */
     EXPECT_STATUS(STATUS_TM_VOLATILE, NtRollforwardTransactionManager(tm, &clock));
 }
 
-TEST(recovering_an_online_tm_does_nothing) /* TM-RECOVER-07 TM-OPEN-12 */
+TEST(recovering_an_online_tm_does_nothing) /* TM-RECOVER-07 TM-OPEN-12 OP-16 */
 {
     struct party party = PARTY(true, 0, MASK_FULL);
 
@@ -253,7 +253,7 @@ TEST(an_online_tm_does_not_roll_forward) /* TM-ROLLFWD-08 */
 /* ---- rename -----------------------------------------------------------------------------------
  */
 
-TEST(renaming_gives_the_log_a_new_identity) /* TM-RENAME-01 TM-RENAME-04 TM-RENAME-07 */
+TEST(renaming_gives_the_log_a_new_identity) /* TM-RENAME-01 TM-RENAME-04 TM-RENAME-07 OP-39 */
 {
     UNICODE_STRING path = log_name("tm");
     HANDLE tm = new_logged_tm("tm");

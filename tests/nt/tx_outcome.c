@@ -180,7 +180,7 @@ TEST(a_veto_ends_a_commit_that_waits) /* TX-COMMIT-09 ENL-RB-10 */
     EXPECT_OUTCOME(Aborted, party.tx);
 }
 
-TEST(a_superior_commits_and_not_the_client) /* TX-COMMIT-10 GEN-06 */
+TEST(a_superior_commits_and_not_the_client) /* TX-COMMIT-10 GEN-06 OP-03 */
 {
     struct party party = PARTY(false, MASK_SUPERIOR, MASK_FULL);
 
@@ -191,7 +191,7 @@ TEST(a_superior_commits_and_not_the_client) /* TX-COMMIT-10 GEN-06 */
     EXPECT_QUIET(party.superior_rm);
 }
 
-TEST(a_superior_may_want_to_be_asked) /* TX-COMMIT-11 TX-COMMIT-14 */
+TEST(a_superior_may_want_to_be_asked) /* TX-COMMIT-11 TX-COMMIT-14 OP-03 OP-04 */
 {
     struct party party = PARTY(false, MASK_SUPERIOR | COMMIT_REQUEST, MASK_FULL);
     struct call *commit = call_commit(party.tx);
@@ -324,7 +324,7 @@ TEST(everybody_is_told_of_a_rollback) /* TX-ROLLBACK-01 TX-ROLLBACK-09 TX-ROLLBA
     EXPECT_NOTE(party.superior_rm, key_number(9), ROLLBACK);
 }
 
-TEST(a_waiting_rollback_waits_for_the_answers) /* TX-ROLLBACK-02 TX-ROLLBACK-04 SIG-02 SIG-06 */
+TEST(a_waiting_rollback_waits_for_the_answers) /* TX-ROLLBACK-02 TX-ROLLBACK-04 SIG-02 SIG-06 OP-06 */
 {
     struct party party = PARTY(false, 0, MASK_FULL, MASK_FULL);
     struct call *rollback = call_rollback(party.tx);
@@ -370,7 +370,7 @@ TEST(what_is_committed_stays_committed) /* TX-ROLLBACK-05 */
     EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_COMMITTED, NtRollbackTransaction(party.tx, TRUE));
 }
 
-TEST(rolling_back_again_is_no_error) /* TX-ROLLBACK-06 */
+TEST(rolling_back_again_is_no_error) /* TX-ROLLBACK-06 OP-08 */
 {
     struct party party = PARTY(false, 0, MASK_FULL);
 
@@ -381,7 +381,7 @@ TEST(rolling_back_again_is_no_error) /* TX-ROLLBACK-06 */
     EXPECT_QUIET(party.rm[0]);
 }
 
-TEST(a_rollback_during_the_phases_of_commit) /* TX-ROLLBACK-08 */
+TEST(a_rollback_during_the_phases_of_commit) /* TX-ROLLBACK-08 OP-07 */
 {
     for (int phase = 0; phase < 2; phase++) {
         struct party party = PARTY(false, 0, MASK_FULL, MASK_FULL);

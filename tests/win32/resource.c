@@ -78,7 +78,7 @@ commit_after_a_while(void *tx)
     return NULL;
 }
 
-TEST(a_notification_is_waited_for) /* W32-RM-05 W32-RM-06 */
+TEST(a_notification_is_waited_for) /* W32-RM-05 W32-RM-06 OP-40 */
 {
     HANDLE rm = new_rm(new_tm()), tx = new_tx();
     TRANSACTION_NOTIFICATION note;
