@@ -72,16 +72,23 @@ cast_guid(unsigned number)
     return (GUID){.Data1 = number + 1, .Data2 = 0xCA57};
 }
 
+NTSTATUS
+cast_try_rm(unsigned number, struct object **out)
+{
+    bool is_volatile = cast.is_volatile || cast.rms[number].is_volatile;
+    GUID guid = cast_guid(number);
+
+    return engine_rm_create(cast.tm, &guid, is_volatile ? RESOURCE_MANAGER_VOLATILE : 0, NULL, 0,
+                            out);
+}
+
 static struct cast_rm *
 rm_open(unsigned number, bool has_callback)
 {
     struct cast_rm *rm = &cast.rms[number];
-    GUID guid = cast_guid(number);
     struct object *made;
 
-    EXPECT_OK(engine_rm_create(cast.tm, &guid,
-                               cast.is_volatile || rm->is_volatile ? RESOURCE_MANAGER_VOLATILE : 0,
-                               NULL, 0, &made));
+    EXPECT_OK(cast_try_rm(number, &made));
     engine_hold(made);
     if (rm->rm)
         engine_release(rm->rm);
@@ -110,6 +117,12 @@ cast_rm_queue(unsigned number)
     return rm;
 }
 
+struct cast_rm *
+cast_rm_unrecovered(unsigned number)
+{
+    return rm_open(number, true);
+}
+
 /* The enlistment of a notification whose key is its part; it may come before the call that made it
  * has returned [NOTIF-12]. */
 static struct object *
@@ -132,7 +145,9 @@ cast_rm_serve(struct cast_rm *rm)
         if (status == STATUS_TRANSACTION_OBJECT_EXPIRED)
             return; /* [NOTIF-GET-15] */
         EXPECT_OK(status);
-        if (note->TransactionKey)
+        if (note->TransactionNotification == TRANSACTION_NOTIFY_RECOVER)
+            cast_recover(rm, (const void *)(note + 1));
+        else if (note->TransactionKey)
             cast_hear(note->TransactionKey, part_object(note->TransactionKey),
                       note->TransactionNotification);
         else

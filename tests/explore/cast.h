@@ -94,6 +94,8 @@ void cast_restart(void);
 
 struct cast_rm *cast_rm(unsigned number); /* with callbacks, recovered */
 struct cast_rm *cast_rm_queue(unsigned number);
+struct cast_rm *cast_rm_unrecovered(unsigned number);       /* with callbacks */
+NTSTATUS cast_try_rm(unsigned number, struct object **out); /* a handle of the caller's */
 void cast_rm_serve(struct cast_rm *rm); /* fetches and answers until it is closed */
 void cast_rm_close(struct cast_rm *rm);
 struct act *cast_act(unsigned number, int64_t timeout); /* bound to the TM */
@@ -113,5 +115,7 @@ void cast_look(struct act *act); /* asks for the outcome */
 void cast_hear(struct part *part, struct object *en, uint32_t what);
 /* The answer that is due, unless the program gives it later (is_lazy). */
 NTSTATUS cast_answer(struct part *part, struct object *en, uint32_t what);
+/* RECOVER: takes the enlistment up again, under its key [RECOV-08]. */
+void cast_recover(struct cast_rm *rm, const TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT *argument);
 NTSTATUS cast_callback(PKENLISTMENT enlistment, PVOID rm_key, PVOID key, ULONG what,
                        PLARGE_INTEGER clock, ULONG length, PVOID argument);

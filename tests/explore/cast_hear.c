@@ -35,14 +35,17 @@ has_promised(const struct part *part)
     return !(part->mask & TRANSACTION_NOTIFY_PREPARE) || part->memory != MEMORY_NOTHING;
 }
 
+/* One whose enlistment has not returned may be none: it speaks for itself when it is told. */
 static void
-judge_commit(struct act *act)
+judge_commit(const struct part *told)
 {
+    struct act *act = told->act;
+
     told_committed(act, "COMMIT");
     if (act->is_single_phase)
         return;
     for (unsigned i = 0; i < act->part_count; i++)
-        if (!has_promised(&act->parts[i]))
+        if ((act->parts[i].en || &act->parts[i] == told) && !has_promised(&act->parts[i]))
             test_fail(__FILE__, __LINE__, "INV-02: COMMIT, and part %u has not promised", i);
 }
 
@@ -65,7 +68,7 @@ judge(struct part *part, uint32_t what)
         test_fail(__FILE__, __LINE__, "NOTIF-GET-13: 0x%x is told twice", what);
     switch (what) {
     case TRANSACTION_NOTIFY_COMMIT:
-        judge_commit(act);
+        judge_commit(part);
         break;
     case TRANSACTION_NOTIFY_ROLLBACK:
         told_aborted(act, "ROLLBACK");
@@ -186,13 +189,12 @@ part_with(const GUID *guid)
     return NULL;
 }
 
-/* RECOVER: takes the enlistment up again, under its key [RECOV-08]. */
-static void
-recover_part(const TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT *argument, struct object *rm)
+void
+cast_recover(struct cast_rm *rm, const TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT *argument)
 {
     struct part *part = part_with(&argument->EnlistmentId);
     struct object *en = NULL;
-    NTSTATUS status = engine_en_open(rm, &argument->EnlistmentId, &en);
+    NTSTATUS status = engine_en_open(rm->rm, &argument->EnlistmentId, &en);
 
     EXPECT(part);
     part->is_asked_again = true;
@@ -201,6 +203,7 @@ recover_part(const TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT *argument, struct 
         return;
     status = engine_en_recover(en, part);
     EXPECT(NT_SUCCESS(status) || cast.rms_may_close);
+    explore_point("has recovered an enlistment");
     engine_handle_close(en);
 }
 
@@ -211,10 +214,10 @@ cast_callback(PKENLISTMENT enlistment, PVOID rm_key, PVOID key, ULONG what, PLAR
     struct cast_rm *rm = rm_key;
 
     (void)clock, (void)length;
-    if (key) {
+    if (what == TRANSACTION_NOTIFY_RECOVER && argument) {
+        cast_recover(rm, argument);
+    } else if (key) {
         cast_hear(key, (struct object *)enlistment, what);
-    } else if (what == TRANSACTION_NOTIFY_RECOVER && argument) {
-        recover_part(argument, rm->rm);
     } else if (what == TRANSACTION_NOTIFY_LAST_RECOVER) {
         rm->last_recovers++;
     }

@@ -8,6 +8,7 @@
 #include "tests/explore/inner.h"
 
 #include "sys/thread.h"
+#include "tests/explore/atomics.h"
 
 int __real_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __real_pthread_mutex_unlock(pthread_mutex_t *mutex);
@@ -178,7 +179,14 @@ __wrap_sys_now(void)
     return exploration ? explore_now() : __real_sys_now();
 }
 
-/* ---- the program's own ---- */
+/* ---- atomic operations, and the program's own points ---- */
+
+void
+explore_atomic(void)
+{
+    if (worker_own)
+        worker_point(STEP_ATOMIC, NULL, CALLER);
+}
 
 void
 explore_point(const char *what)

@@ -12,8 +12,8 @@
 
 enum { STEPS_SHOWN = 120, NAMES_MAX = 512, OBJECTS_MAX = 256 };
 
-static const char *const kinds[] = {"lock",  "unlock", "wait", "wake",  "poll",
-                                    "start", "join",   "-",    "point", "end"};
+static const char *const kinds[] = {"lock",  "unlock", "wait",   "wake",  "poll",
+                                    "start", "join",   "atomic", "point", "end"};
 static const char *const states[] = {"ready", "wants mutex", "waits on word",
                                      "polls", "joins",       "has returned"};
 
@@ -139,7 +139,8 @@ show_steps(const struct exploration *it, uint32_t first)
                     (const char *)step->object);
         else
             fprintf(stderr, "  %6u %*s%u %s %u in %s\n", i, 4 * step->worker, "", step->worker,
-                    kinds[step->kind], object_number(step->object), name_of(step->caller));
+                    kinds[step->kind], step->object ? object_number(step->object) : 0,
+                    name_of(step->caller));
     }
 }
 
