@@ -186,30 +186,31 @@ registry_add(struct engine_tm *tm)
 }
 
 /* A handle to a live TM found under the registry's lock; closing takes that lock before it gives up
- * the last. */
-static bool
+ * the last. Answers: TRANSACTIONMANAGER_NOT_FOUND, TRANSACTION_OBJECT_EXPIRED (it is being shut
+ * down). */
+static NTSTATUS
 registry_open(struct engine *engine, const GUID *guid, bool by_log, struct object **out)
 {
+    NTSTATUS status = STATUS_TRANSACTIONMANAGER_NOT_FOUND;
     struct engine_tm *tm;
-    bool is_live = false;
 
     sys_mutex_lock(&engine->mutex);
     tm = registry_find(engine, guid, by_log);
     if (tm) {
         sys_mutex_lock(&tm->mutex);
-        is_live = tm->object.handles > 0; /* else it is being shut down */
-        if (is_live)
+        status = tm->object.handles > 0 ? STATUS_SUCCESS : STATUS_TRANSACTION_OBJECT_EXPIRED;
+        if (status == STATUS_SUCCESS)
             object_hand_out(&tm->object, out);
         sys_mutex_unlock(&tm->mutex);
     }
     sys_mutex_unlock(&engine->mutex);
-    return is_live;
+    return status;
 }
 
 NTSTATUS
 engine_tm_open_guid(struct engine *engine, const GUID *identity, struct object **out)
 {
-    return registry_open(engine, identity, false, out)
+    return registry_open(engine, identity, false, out) == STATUS_SUCCESS
                ? STATUS_SUCCESS
                : status_raise(STATUS_TRANSACTIONMANAGER_NOT_FOUND);
 }
@@ -237,12 +238,26 @@ tm_discard(struct engine_tm *tm)
     tm_destroy_if_over(tm);
 }
 
-/* Attaches the log; *live: it belongs to a live TM already, of which this is a handle now. */
+/* Opens the log; *live: it belongs to a live TM already, of which this is a handle now. Else it is
+ * nobody's: one that is being shut down still writes its last checkpoint, and what would be read
+ * beside it, or written, would not be what is there in the end.
+ * Answers: OBJECT_NAME_COLLISION (it is being shut down), those of tm_log_open. */
+static NTSTATUS
+log_open_or_find(struct engine_tm *tm, const char *path, bool create, struct object **live)
+{
+    NTSTATUS status;
+
+    TRY(tm_log_open(tm, path, create));
+    status = registry_open(tm->engine, &tm->physical_log, true, live);
+    return status == STATUS_TRANSACTION_OBJECT_EXPIRED ? status_raise(STATUS_OBJECT_NAME_COLLISION)
+                                                       : STATUS_SUCCESS;
+}
+
 static NTSTATUS
 attach_or_find(struct engine_tm *tm, const char *path, bool create, struct object **live)
 {
-    TRY(tm_log_open(tm, path, create));
-    if (registry_open(tm->engine, &tm->physical_log, true, live))
+    TRY(log_open_or_find(tm, path, create, live));
+    if (*live)
         return STATUS_SUCCESS;
     TRY(tm_log_attach(tm));
     return registry_add(tm);
@@ -323,8 +338,8 @@ engine_tm_rename(struct engine *engine, const char *log_path, const GUID *expect
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     tm_gate_enter(engine);
     sys_mutex_lock(&engine->attaching);
-    status = tm_log_open(tm, log_path, false);
-    if (status == STATUS_SUCCESS && registry_open(engine, &tm->physical_log, true, &live))
+    status = log_open_or_find(tm, log_path, false, &live);
+    if (live)
         status = status_raise(STATUS_OBJECT_NAME_COLLISION); /* [TM-RENAME-04] */
     if (status == STATUS_SUCCESS)
         status = tm_log_attach(tm);
