@@ -12,9 +12,28 @@
 
 /* ---- transaction managers ---- */
 
-/* Makes the directory and those above it that are missing. */
 static NTSTATUS
-directories_make(const char *path)
+part_make(const char *path, bool is_last)
+{
+    NTSTATUS status = sys_directory_make(sys_linux(), path);
+
+    if (status == STATUS_OBJECT_NAME_COLLISION || (!is_last && status == STATUS_ACCESS_DENIED))
+        return STATUS_SUCCESS; /* there already, or above what is ours */
+    return status;
+}
+
+/* Makes the names in a directory durable, but in one that is not ours. */
+static NTSTATUS
+part_sync(const char *path, bool is_last)
+{
+    NTSTATUS status = is_last ? STATUS_SUCCESS : sys_directory_sync(sys_linux(), path);
+
+    return status == STATUS_IO_DEVICE_ERROR || status == STATUS_DISK_FULL ? status : STATUS_SUCCESS;
+}
+
+/* For each directory above the path, from the top on, and for the path itself. */
+static NTSTATUS
+each_part(const char *path, NTSTATUS (*visit)(const char *path, bool is_last))
 {
     char *copy = strdup(path);
     NTSTATUS status = copy ? STATUS_SUCCESS : status_raise(STATUS_INSUFFICIENT_RESOURCES);
@@ -23,14 +42,34 @@ directories_make(const char *path)
         char *end = at + 1 + strcspn(at + 1, "/"), was = *end;
 
         *end = '\0';
-        status = sys_directory_make(sys_linux(), copy);
-        if (status == STATUS_OBJECT_NAME_COLLISION || (was && status == STATUS_ACCESS_DENIED))
-            status = STATUS_SUCCESS; /* there already, or above what is ours */
+        status = visit(copy, was == '\0');
         *end = was;
         at = end;
     }
     free(copy);
     return status;
+}
+
+static void
+note_log(void *context, const char *name)
+{
+    if (strcmp(name, "tm.blf") == 0)
+        *(bool *)context = true;
+}
+
+/* Makes the home and the directories above it that are missing. They are durable before the first
+ * log is there: a home that a power cut takes away takes every promise with it. */
+static NTSTATUS
+home_make(const char *home)
+{
+    bool has_log = false;
+
+    TRY(each_part(home, part_make));
+    TRY(sys_directory_list(sys_linux(), home, note_log, &has_log));
+    if (has_log)
+        return STATUS_SUCCESS;
+    TRY(part_sync(home[0] == '/' ? "/" : ".", false));
+    return each_part(home, part_sync);
 }
 
 static NTSTATUS
@@ -60,7 +99,7 @@ ktm_tm_open(const char *home, HANDLE *tm)
 
     if (!home || !tm || home[0] == '\0')
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(directories_make(home));
+    TRY(home_make(home));
     if (asprintf(&path, "%s/tm", home) < 0)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     status = text_to_utf16(path, &units, &count);
