@@ -129,7 +129,7 @@ static struct object *
 part_object(struct part *part)
 {
     while (!part->en)
-        explore_point("waits until it is enlisted");
+        explore_pause("waits until it is enlisted");
     return part->en;
 }
 

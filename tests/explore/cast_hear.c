@@ -167,6 +167,7 @@ cast_answer(struct part *part, struct object *en, uint32_t what)
 void
 cast_hear(struct part *part, struct object *en, uint32_t what)
 {
+    part->guid = AS_EN(en)->link.guid; /* the call that made it may not have returned */
     judge(part, what);
     explore_point("has heard");
     if (part->rm->meddle && part->rm->meddle(part, en, what))

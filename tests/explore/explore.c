@@ -54,7 +54,7 @@ run_and_judge(const struct explore_program *program, uint64_t seed)
     struct explore_result result = explore_once(program, seed);
 
     if (result.verdict == EXPLORE_STUCK || result.verdict == EXPLORE_ENDLESS)
-        report(exploration, verdict_text(result.verdict));
+        report(verdict_text(result.verdict));
     if (result.verdict != EXPLORE_FINE)
         test_fail(__FILE__, __LINE__, "seed %llu: %s", (unsigned long long)seed,
                   verdict_text(result.verdict));

@@ -47,6 +47,8 @@ void explore(const struct explore_program *program);
 
 /* Another thread may go on here. */
 void explore_point(const char *what);
+/* The same, and while anybody else can go on it is not this one: for loops that wait. */
+void explore_pause(const char *what);
 /* A number below 'n' that the seed decides; in 'begin' and in the threads. */
 uint32_t explore_draw(uint32_t n);
 uint64_t explore_seed(void);

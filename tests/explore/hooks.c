@@ -194,3 +194,10 @@ explore_point(const char *what)
     if (worker_own)
         worker_point(STEP_POINT, what, CALLER);
 }
+
+void
+explore_pause(const char *what)
+{
+    if (worker_own)
+        worker_point(STEP_PAUSE, what, CALLER);
+}

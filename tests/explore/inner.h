@@ -46,6 +46,7 @@ enum step_kind {
     STEP_JOIN,
     STEP_ATOMIC,
     STEP_POINT,
+    STEP_PAUSE,
     STEP_END,
 };
 
@@ -99,8 +100,8 @@ uint64_t explore_random(uint64_t *state);
 
 /* 'length': about how many steps a run takes. */
 void strategy_init(struct exploration *it, uint32_t length);
-/* Who goes on; NULL: nobody can. */
-struct worker *strategy_choose(struct exploration *it, struct worker *self);
+/* Who goes on; NULL: nobody can. 'pauses': not 'self', if it can be helped. */
+struct worker *strategy_choose(struct exploration *it, struct worker *self, bool pauses);
 
 /* ---- scheduler.c ---- */
 
@@ -116,7 +117,7 @@ uint64_t explore_now(void);
 
 /* ---- report.c ---- */
 
-/* Says on stderr what happened, under which seed, and the schedule. */
-void report(const struct exploration *it, const char *why);
+/* Says on stderr what happened, under which seed, and the schedule; the first time only. */
+void report(const char *why);
 /* Crashes of any kind while an exploration is under way are reported, too. */
 void report_crashes(void);

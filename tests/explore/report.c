@@ -12,8 +12,8 @@
 
 enum { STEPS_SHOWN = 120, NAMES_MAX = 512, OBJECTS_MAX = 256 };
 
-static const char *const kinds[] = {"lock",  "unlock", "wait",   "wake",  "poll",
-                                    "start", "join",   "atomic", "point", "end"};
+static const char *const kinds[] = {"lock", "unlock", "wait",  "wake",  "poll", "start",
+                                    "join", "atomic", "point", "pause", "end"};
 static const char *const states[] = {"ready", "wants mutex", "waits on word",
                                      "polls", "joins",       "has returned"};
 
@@ -134,7 +134,7 @@ show_steps(const struct exploration *it, uint32_t first)
     for (uint32_t i = first; i < it->step_count; i++) {
         const struct step *step = &it->steps[i];
 
-        if (step->kind == STEP_POINT)
+        if (step->kind == STEP_POINT || step->kind == STEP_PAUSE)
             fprintf(stderr, "  %6u %*s%u %s\n", i, 4 * step->worker, "", step->worker,
                     (const char *)step->object);
         else
@@ -144,8 +144,8 @@ show_steps(const struct exploration *it, uint32_t first)
     }
 }
 
-void
-report(const struct exploration *it, const char *why)
+static void
+show(const struct exploration *it, const char *why)
 {
     bool is_whole = getenv("KTM_SEED") != NULL;
     uint32_t first = is_whole || it->step_count < STEPS_SHOWN ? 0 : it->step_count - STEPS_SHOWN;
@@ -166,22 +166,22 @@ report(const struct exploration *it, const char *why)
 
 /* ---- whatever ends a test ---- */
 
-static void
-report_once(const char *why)
+void
+report(const char *why)
 {
     static volatile sig_atomic_t is_said;
 
     worker_own = NULL;
     if (exploration && !is_said) {
         is_said = 1;
-        report(exploration, why);
+        show(exploration, why);
     }
 }
 
 static void
 crashed(int number)
 {
-    report_once(strsignal(number));
+    report(strsignal(number));
     signal(number, SIG_DFL);
     raise(number);
 }
@@ -189,7 +189,7 @@ crashed(int number)
 static void
 sanitizer_found(void)
 {
-    report_once("a sanitizer has found something");
+    report("a sanitizer has found something");
 }
 
 void __sanitizer_set_death_callback(void (*callback)(void)) __attribute__((weak));
@@ -224,7 +224,7 @@ __wrap_test_fail(const char *file, int line, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
-    report_once("an expectation is not met");
+    report("an expectation is not met");
     __real_test_fail(file, line, "%s", text);
 }
 
@@ -233,6 +233,6 @@ __wrap_test_expect_status(const char *file, int line, const char *what, NTSTATUS
                           NTSTATUS got)
 {
     if (wanted != got)
-        report_once("a status is not the expected one");
+        report("a status is not the expected one");
     __real_test_expect_status(file, line, what, wanted, got);
 }

@@ -115,12 +115,12 @@ all_done(const struct exploration *it)
 }
 
 static struct worker *
-next_worker(struct exploration *it, struct worker *self)
+next_worker(struct exploration *it, struct worker *self, bool pauses)
 {
     struct worker *next;
 
     poll_descriptors(it);
-    while (!(next = strategy_choose(it, self)))
+    while (!(next = strategy_choose(it, self, pauses)))
         if (!time_passes(it))
             return NULL;
     return next;
@@ -128,11 +128,11 @@ next_worker(struct exploration *it, struct worker *self)
 
 /* The turn goes to whoever is chosen, and comes back some time. */
 static void
-yield(struct worker *self)
+yield(struct worker *self, bool pauses)
 {
     struct exploration *it = exploration;
     bool is_done = self->state == WORKER_DONE;
-    struct worker *next = next_worker(it, self);
+    struct worker *next = next_worker(it, self, pauses);
 
     if (next == self)
         return;
@@ -174,7 +174,7 @@ worker_point(enum step_kind kind, const void *object, const void *caller)
     struct worker *self = worker_own;
 
     step_note(self, kind, object, caller);
-    yield(self);
+    yield(self, kind == STEP_PAUSE);
 }
 
 void
@@ -186,7 +186,7 @@ worker_block(enum worker_state state, const void *object, const void *caller)
     self->object = object;
     self->caller = caller;
     self->is_late = false;
-    yield(self);
+    yield(self, false);
 }
 
 struct held *
@@ -213,7 +213,7 @@ worker_main(void *argument)
     self->state = WORKER_DONE;
     workers_ready(WORKER_JOINING, self, WORKERS_MAX);
     worker_own = NULL;
-    yield(self);
+    yield(self, false);
     return NULL;
 }
 
@@ -263,7 +263,6 @@ await(struct exploration *it)
         idle = __atomic_load_n(&it->step_count, __ATOMIC_RELAXED) == seen ? idle + 1 : 0;
         seen = __atomic_load_n(&it->step_count, __ATOMIC_RELAXED);
         if (idle == 40) {
-            report(it, "a thread computes for ever");
             test_fail(__FILE__, __LINE__, "a thread computes for ever");
         }
     }
@@ -278,7 +277,7 @@ run_workers(struct exploration *it)
     for (unsigned i = 0; i < EXPLORE_THREADS && it->program->threads[i].run; i++)
         worker_create(it->program->threads[i].run, it->program->threads[i].argument);
     it->is_running = true;
-    first = strategy_choose(it, &nobody);
+    first = strategy_choose(it, &nobody, false);
     sem_post(&first->turn);
     await(it);
     it->is_running = false;

@@ -79,23 +79,22 @@ walk(struct exploration *it, struct worker *const *ready, unsigned count, struct
 }
 
 struct worker *
-strategy_choose(struct exploration *it, struct worker *self)
+strategy_choose(struct exploration *it, struct worker *self, bool pauses)
 {
     struct strategy *strategy = &it->strategy;
     struct worker *ready[WORKERS_MAX];
     unsigned count = 0;
 
     for (unsigned i = 0; i < it->worker_count; i++)
-        if (it->workers[i].state == WORKER_READY)
+        if (it->workers[i].state == WORKER_READY && !(pauses && &it->workers[i] == self))
             ready[count++] = &it->workers[i];
     if (count == 0)
-        return NULL;
+        return pauses ? self : NULL;
+    if (pauses)
+        return ready[below(it, count)];
     if (!strategy->has_priorities)
         return walk(it, ready, count, self);
     if (falls_behind(it))
         self->priority = --strategy->priority_lowest;
-    /* One who spins until another has done something would spin for ever. */
-    if (it->step_count % 4096 == 4095)
-        highest(ready, count)->priority = --strategy->priority_lowest;
     return highest(ready, count);
 }
