@@ -277,6 +277,7 @@ TEST(which_callback_failures_matter) /* NOTIF-07, -09 OP-34 ROLL-10 PT-13 */
         {"commit; preprepared a; preprepared b; prepared a; prepared b", "fail a COMMIT",
          "Committed committed"},
         {"rollback", "fail a ROLLBACK", "Aborted aborted signalled"},
+        {"readonly b; commit", "fail a SPC", "Aborted aborted signalled"},
         {"readonly b; commit; reject a", "fail a SPC", "PrePreparing"}, /* it has said so already */
         {"commit; preprepared a; preprepared b; prepared a; prepared b", "fail a PREPARE",
          "Committed committed"},

@@ -101,7 +101,8 @@ TEST(an_answer_is_legal_exactly_while_it_is_owed)
         }
 }
 
-TEST(rollback_is_asked_for_until_the_vote) /* ENL-RB-01 ENL-RB-03 ENL-RB-04 ENL-RB-05 ENL-RB-06 OP-44 */
+TEST(rollback_is_asked_for_until_the_vote) /* ENL-RB-01 ENL-RB-03 ENL-RB-04 ENL-RB-05 ENL-RB-06
+                                              OP-44 */
 {
     const unsigned legal =
         S(ACTIVE) | S(PREPREPARING) | S(PREPREPARED) | S(PREPARING) | S(DELEGATED);

@@ -353,8 +353,8 @@ TEST(an_enlistment_that_is_no_branch) /* ENL-QUERY-05 */
                   query(party.en[0], EnlistmentCrmInformation, &crm, sizeof(crm), NULL));
 }
 
-TEST(
-  recovery_information_is_kept) /* ENL-QUERY-02 ENL-QUERY-03 ENL-QUERY-04 ENL-SET-01 ENL-SET-04 OP-22 */
+TEST(recovery_information_is_kept) /* ENL-QUERY-02 ENL-QUERY-03 ENL-QUERY-04 ENL-SET-01 ENL-SET-04
+                                      OP-22 */
 {
     struct party party = PARTY(true, 0, MASK_FULL);
     unsigned char room[8];
@@ -616,6 +616,26 @@ TEST(in_doubt_until_the_superior_says)
     EXPECT_NOTE(rm, key_number(2), COMMIT);
     EXPECT_OK(NtCommitComplete(en, NULL));
     EXPECT_NOTE(superior_rm, key_number(9), COMMIT_DONE);
+}
+
+/* It was sent RECOVER and has a handle, but has not asked: it hears of the outcome when it does. */
+TEST(an_outcome_is_not_told_before_it_is_asked_for) /* RECOV-28 PT-38 PT-43 */
+{
+    struct party party = PARTY(true, MASK_SUPERIOR, MASK_FULL);
+    GUID rm = guid_of_rm(party.rm[0]), en = guid_of_en(party.en[0]);
+
+    party_prepare(&party);
+    close_handle(party.rm[0]);
+    EXPECT_OK(NtOpenResourceManager(&party.rm[0], RESOURCEMANAGER_ALL_ACCESS, party.tm, &rm, NULL));
+    EXPECT_STATUS(STATUS_PENDING, NtRecoverResourceManager(party.rm[0]));
+    EXPECT_NOTE(party.rm[0], NULL, RECOVER);
+    EXPECT_NOTE(party.rm[0], NULL, LAST_RECOVER);
+    EXPECT_OK(NtOpenEnlistment(&party.en[0], ENLISTMENT_ALL_ACCESS, party.rm[0], &en, NULL));
+    EXPECT(NT_SUCCESS(NtCommitEnlistment(party.superior, NULL)));
+    EXPECT_QUIET(party.rm[0]);
+    EXPECT_STATUS(STATUS_TRANSACTION_NOT_REQUESTED, NtCommitComplete(party.en[0], NULL));
+    EXPECT_STATUS(STATUS_PENDING, NtRecoverEnlistment(party.en[0], key_number(4)));
+    EXPECT_NOTE(party.rm[0], key_number(4), COMMIT);
 }
 
 TEST(the_superior_says_no) /* ENL-RECOVER-01 ENL-RECOVER-12 RECOV-25 */

@@ -343,7 +343,7 @@ TEST(a_handle_is_closed_once) /* GEN-09 GEN-10 */
 
 TEST(a_protected_handle_stays_open) /* GEN-10 */
 {
-    HANDLE handle = new_tx(NULL), copy, other;
+    HANDLE handle = new_tx(NULL), copy, other = untouched;
     ULONG flags;
 
     EXPECT_OK(NtDuplicateObject(NtCurrentProcess(), handle, NtCurrentProcess(), &copy, 0,
@@ -354,6 +354,7 @@ TEST(a_protected_handle_stays_open) /* GEN-10 */
     EXPECT_STATUS(STATUS_HANDLE_NOT_CLOSABLE,
                   NtDuplicateObject(NtCurrentProcess(), copy, NtCurrentProcess(), &other, 0, 0,
                                     DUPLICATE_SAME_ACCESS | DUPLICATE_CLOSE_SOURCE));
+    EXPECT(other == untouched); /* no copy is left behind: GEN-06 */
     EXPECT_OK(NtDuplicateObject(NtCurrentProcess(), copy, NtCurrentProcess(), &other, 0, 0,
                                 DUPLICATE_SAME_ACCESS | DUPLICATE_SAME_ATTRIBUTES));
     EXPECT_STATUS(STATUS_HANDLE_NOT_CLOSABLE, NtClose(other));

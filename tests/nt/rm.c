@@ -109,7 +109,7 @@ TEST(a_recovered_rm_is_adopted) /* RM-CREATE-05 RM-CREATE-16 RM-OPEN-03 OP-20 */
     EXPECT_NOTE(rm, NULL, LAST_RECOVER);
 }
 
-TEST(a_volatile_tm_has_volatile_rms) /* RM-CREATE-06 RM-CREATE-07 */
+TEST(a_volatile_tm_has_volatile_rms) /* RM-CREATE-06 RM-CREATE-07 VOL-01 */
 {
     HANDLE rm = untouched, durable = new_logged_tm("tm");
 
@@ -280,6 +280,46 @@ TEST(living_enlistments_are_not_mentioned) /* RM-RECOVER-09 */
     EXPECT_STATUS(STATUS_PENDING, NtRecoverResourceManager(party.rm[0]));
     EXPECT_NOTE(party.rm[0], NULL, LAST_RECOVER);
     EXPECT_QUIET(party.rm[0]);
+}
+
+TEST(the_length_of_a_notification_is_told) /* NOTIF-GET-06 NOTIF-GET-07 */
+{
+    TRANSACTION_NOTIFICATION room[2];
+    GUID guid = guid_number(1);
+    ULONG length = 0;
+    HANDLE tm, rm;
+
+    crash_after(leave_unresolved);
+    tm = new_logged_tm("tm");
+    EXPECT_OK(NtOpenResourceManager(&rm, all, tm, &guid, NULL));
+    EXPECT_STATUS(STATUS_PENDING, NtRecoverResourceManager(rm));
+    EXPECT_STATUS(STATUS_BUFFER_TOO_SMALL,
+                  NtGetNotificationResourceManager(rm, room, 63, NULL, &length, 0, 0));
+    EXPECT_EQ(64, length);
+    length = 0;
+    EXPECT_OK(NtGetNotificationResourceManager(rm, room, 64, NULL, &length, 0, 0));
+    EXPECT_EQ(64, length);
+    EXPECT_EQ(RECOVER, room[0].TransactionNotification);
+    EXPECT_OK(NtGetNotificationResourceManager(rm, room, 32, NULL, &length, 0, 0));
+    EXPECT_EQ(32, length);
+}
+
+TEST(what_is_queued_goes_with_the_last_handle) /* CLOSE-RM-02 CLOSE-RM-04 */
+{
+    struct party party = PARTY(true, 0, MASK_TWO);
+    GUID guid = guid_of_rm(party.rm[0]);
+    HANDLE rm;
+
+    EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(party.tx, FALSE));
+    EXPECT(NT_SUCCESS(NtPrepareComplete(party.en[0], NULL))); /* PREPARE and COMMIT are queued */
+    close_handle(party.rm[0]);
+    EXPECT_OK(NtOpenResourceManager(&rm, all, party.tm, &guid, NULL)); /* it is owed the outcome */
+    EXPECT(!is_signalled(rm));
+    EXPECT_QUIET(rm);
+    EXPECT_STATUS(STATUS_PENDING, NtRecoverResourceManager(rm));
+    EXPECT_NOTE(rm, NULL, RECOVER);
+    EXPECT_NOTE(rm, NULL, LAST_RECOVER);
+    EXPECT_QUIET(rm);
 }
 
 static unsigned callbacks;

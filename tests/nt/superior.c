@@ -204,6 +204,28 @@ TEST(clocks_of_the_steps) /* GEN-13 CLOCK-04 CLOCK-05 ENL-PPE-07 */
     EXPECT_EQ(60, clock_of(party.tm));
 }
 
+/* Every bit but the one: nothing is said of it, and all else goes on. */
+TEST(a_superior_hears_what_it_asked_for) /* NOTIF-14 MASK-15 ENL-CC-04 ENL-RC-03 PE-19 */
+{
+    struct party committed = PARTY(false, ROLLBACK | PREPARE_DONE | COMMIT_DONE, MASK_FULL),
+                 aborted = PARTY(false, ROLLBACK | COMMIT_DONE, MASK_FULL);
+
+    EXPECT(NT_SUCCESS(NtPrepareEnlistment(committed.superior, NULL))); /* no PREPREPARE_COMPLETE */
+    party_prepreparation(&committed);
+    party_preparation(&committed);
+    EXPECT_NOTE(committed.superior_rm, SUPERIOR_KEY, PREPARE_DONE);
+    EXPECT_OK(TmRequestOutcomeEnlistment(pointer_to(committed.en[0]), NULL));
+    EXPECT_QUIET(committed.superior_rm); /* no REQUEST_OUTCOME */
+    EXPECT(NT_SUCCESS(NtCommitEnlistment(committed.superior, NULL)));
+    party_completion(&committed);
+    EXPECT_NOTE(committed.superior_rm, SUPERIOR_KEY, COMMIT_DONE);
+    EXPECT_QUIET(committed.superior_rm);
+    EXPECT(NT_SUCCESS(NtRollbackEnlistment(aborted.superior, NULL)));
+    party_rollback(&aborted);
+    EXPECT_QUIET(aborted.superior_rm); /* no ROLLBACK_COMPLETE */
+    EXPECT(is_signalled(aborted.tx));
+}
+
 /* ---- durable -----------------------------------------------------------------------------------
  */
 

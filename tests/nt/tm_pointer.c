@@ -397,6 +397,19 @@ remember(PKENLISTMENT en, PVOID context, PVOID key, ULONG what, PLARGE_INTEGER c
     return STATUS_SUCCESS;
 }
 
+static NTSTATUS
+never(PKENLISTMENT en, PVOID context, PVOID key, ULONG what, PLARGE_INTEGER clock,
+      ULONG argument_length, PVOID argument)
+{
+    (void)en;
+    (void)context;
+    (void)key;
+    (void)clock;
+    (void)argument_length;
+    (void)argument;
+    test_fail(__FILE__, __LINE__, "notification 0x%x to a routine that was replaced", what);
+}
+
 TEST(an_rm_has_one_callback) /* TMR-15 TMR-16 */
 {
     struct party party = PARTY(false, 0, MASK_FULL);
@@ -404,7 +417,7 @@ TEST(an_rm_has_one_callback) /* TMR-15 TMR-16 */
     struct seen first = {0}, second = {0};
 
     EXPECT_STATUS(STATUS_UNSUCCESSFUL, TmEnableCallbacks(rm, NULL, NULL));
-    EXPECT_OK(TmEnableCallbacks(rm, remember, &first));
+    EXPECT_OK(TmEnableCallbacks(rm, never, &first));
     EXPECT_OK(TmEnableCallbacks(rm, remember, &second));
     EXPECT_OK(NtRollbackTransaction(party.tx, FALSE));
     EXPECT_EQ(0, first.count);

@@ -120,6 +120,12 @@ TEST(the_timeout_is_told_as_set) /* TX-QUERY-05 */
     usleep(2000);
     EXPECT_OK(query(tx, TransactionPropertiesInformation, &info, sizeof(info), NULL));
     EXPECT_EQ(hour.QuadPart, info.Timeout.QuadPart);
+    info = (TRANSACTION_PROPERTIES_INFORMATION){.Timeout = milliseconds(7200 * 1000)};
+    EXPECT_OK(
+        NtSetInformationTransaction(tx, TransactionPropertiesInformation, &info, sizeof(info)));
+    memset(&info, 0, sizeof(info));
+    EXPECT_OK(query(tx, TransactionPropertiesInformation, &info, sizeof(info), NULL));
+    EXPECT_EQ(milliseconds(7200 * 1000).QuadPart, info.Timeout.QuadPart);
     EXPECT_OK(query(new_tx(NULL), TransactionPropertiesInformation, &info, sizeof(info), NULL));
     EXPECT_EQ(0, info.Timeout.QuadPart);
 }

@@ -324,7 +324,8 @@ TEST(everybody_is_told_of_a_rollback) /* TX-ROLLBACK-01 TX-ROLLBACK-09 TX-ROLLBA
     EXPECT_NOTE(party.superior_rm, key_number(9), ROLLBACK);
 }
 
-TEST(a_waiting_rollback_waits_for_the_answers) /* TX-ROLLBACK-02 TX-ROLLBACK-04 SIG-02 SIG-06 OP-06 */
+TEST(a_waiting_rollback_waits_for_the_answers) /* TX-ROLLBACK-02 TX-ROLLBACK-04 SIG-02 SIG-06 OP-06
+                                                */
 {
     struct party party = PARTY(false, 0, MASK_FULL, MASK_FULL);
     struct call *rollback = call_rollback(party.tx);
