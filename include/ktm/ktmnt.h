@@ -239,11 +239,15 @@ NTSYSCALLAPI __typeof__(NtRecoverResourceManager) ZwRecoverResourceManager;
  * (NULL: for ever, 0: not at all) is over, which is TIMEOUT, a success code. Several threads may
  * wait; each notification goes to one [NOTIF-GET-01..18]. Right: RESOURCEMANAGER_GET_NOTIFICATION.
  *
- * 'Asynchronous' and its context are 0 unless the RM has a completion port; then 1 and an
- * OVERLAPPED lend the buffer until a notification arrives [NOTIF-ASYNC-01..07]. Answers: the handle
- * answers, BUFFER_TOO_SMALL (32 bytes, 64 for RECOVER; the notification stays, ReturnLength says
- * how much), TRANSACTION_OBJECT_EXPIRED (closed while waiting), INVALID_PARAMETER, NOT_SUPPORTED.
- */
+ * 'Asynchronous' and its context are 0 unless the RM has a completion port; then 1 and the address
+ * of an OVERLAPPED (windows.h) lend the buffer, ReturnLength and the OVERLAPPED until a
+ * notification arrives or the RM is closed: PENDING; or SUCCESS when there was one already. Either
+ * way the OVERLAPPED becomes complete, its event is signalled, and a packet with its address and
+ * the key of the RM goes to the port. In a packet, BUFFER_TOO_SMALL says that the notification
+ * stayed in the queue, CANCELLED that the RM or its TM was closed. A call that fails lends nothing
+ * [NOTIF-ASYNC-01..06]. Answers: the handle answers, BUFFER_TOO_SMALL (32 bytes, 64 for RECOVER;
+ * the notification stays, ReturnLength says how much), TRANSACTION_OBJECT_EXPIRED (closed while
+ * waiting), INVALID_PARAMETER (no port). */
 NTSYSCALLAPI NTSTATUS NTAPI NtGetNotificationResourceManager(
     HANDLE ResourceManagerHandle, _Out_ PTRANSACTION_NOTIFICATION TransactionNotification,
     ULONG NotificationLength, _In_opt_ PLARGE_INTEGER Timeout, _Out_opt_ PULONG ReturnLength,
@@ -259,10 +263,11 @@ NTSYSCALLAPI NTSTATUS NTAPI NtQueryInformationResourceManager(
     _Out_opt_ PULONG ReturnLength);
 NTSYSCALLAPI __typeof__(NtQueryInformationResourceManager) ZwQueryInformationResourceManager;
 
-/* Binds a completion port to an RM, or removes it (port NULL) [RM-SET-01..04]. Right:
- * RESOURCEMANAGER_SET_INFORMATION. Answers: the handle answers (of the port too),
- * INVALID_INFO_CLASS, INFO_LENGTH_MISMATCH (not 16), INVALID_PARAMETER (there is one, or a
- * callback), NOT_SUPPORTED (no completion ports [NOTIF-ASYNC-07]). */
+/* Binds a completion port (NtCreateIoCompletion, wdm.h) to an RM until the RM is closed, or removes
+ * it (port NULL); buffers lent before keep the port they were lent to [RM-SET-01..04]. Right:
+ * RESOURCEMANAGER_SET_INFORMATION; of the port, IO_COMPLETION_MODIFY_STATE. Answers: the handle
+ * answers (of the port too), INVALID_INFO_CLASS, INFO_LENGTH_MISMATCH (not 16), INVALID_PARAMETER
+ * (there is one, or a callback). */
 NTSYSCALLAPI NTSTATUS NTAPI NtSetInformationResourceManager(
     HANDLE ResourceManagerHandle, RESOURCEMANAGER_INFORMATION_CLASS ResourceManagerInformationClass,
     PVOID ResourceManagerInformation, ULONG ResourceManagerInformationLength);

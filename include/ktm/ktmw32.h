@@ -125,14 +125,17 @@ WINBASEAPI BOOL WINAPI GetNotificationResourceManager(
 
 /* Lends a buffer for a notification; a packet with 'lpOverlapped' comes through the completion port
  * when it is filled. TRUE: it is filled already (and the packet comes too). Lend several to have
- * several [W32-RM-08..10]. Errors: IO_PENDING (lent), INVALID_PARAMETER (no OVERLAPPED, no port).
- */
+ * several [W32-RM-08..10]. A packet whose operation failed says INSUFFICIENT_BUFFER (and how much
+ * is needed; the notification is still there) or OPERATION_ABORTED (the RM or its TM was closed).
+ * Errors: IO_PENDING (lent), INVALID_PARAMETER (no OVERLAPPED, no port), INSUFFICIENT_BUFFER
+ * (nothing is lent). */
 WINBASEAPI BOOL WINAPI GetNotificationResourceManagerAsync(
     HANDLE ResourceManagerHandle, _Out_ PTRANSACTION_NOTIFICATION TransactionNotification,
     ULONG TransactionNotificationLength, _Out_opt_ PULONG ReturnLength, LPOVERLAPPED lpOverlapped);
 
 /* Has the notifications of the RM complete through that port, with that key; before the function
- * above [W32-RM-11]. Errors: INVALID_HANDLE, INVALID_PARAMETER (bound already). */
+ * above. A port of NULL ends that for buffers lent later [W32-RM-11]. Errors: INVALID_HANDLE,
+ * INVALID_PARAMETER (bound already). */
 WINBASEAPI BOOL WINAPI SetResourceManagerCompletionPort(HANDLE ResourceManagerHandle,
                                                         HANDLE IoCompletionPortHandle,
                                                         ULONG_PTR CompletionKey);

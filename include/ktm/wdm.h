@@ -70,6 +70,71 @@ NTSYSCALLAPI NTSTATUS NTAPI NtWaitForMultipleObjects(ULONG Count, HANDLE Handles
                                                      _In_opt_ PLARGE_INTEGER Timeout);
 NTSYSCALLAPI __typeof__(NtWaitForMultipleObjects) ZwWaitForMultipleObjects;
 
+/* ---- events ---- */
+
+#define EVENT_QUERY_STATE  0x0001
+#define EVENT_MODIFY_STATE 0x0002
+#define EVENT_ALL_ACCESS   0x001F0003
+
+/* Stays signalled until it is reset; or until one wait has taken the signal. */
+typedef enum _EVENT_TYPE { NotificationEvent = 0, SynchronizationEvent = 1 } EVENT_TYPE;
+
+/* An object that is signalled by hand; its name, if any, is known in this process.
+ * OBJECT_NAME_EXISTS, a success, when OBJ_OPENIF opened what exists. Answers: INVALID_PARAMETER,
+ * INSUFFICIENT_RESOURCES, those of names (ktmnt.h). */
+NTSYSCALLAPI NTSTATUS NTAPI NtCreateEvent(_Out_ PHANDLE EventHandle, ACCESS_MASK DesiredAccess,
+                                          _In_opt_ POBJECT_ATTRIBUTES ObjectAttributes,
+                                          EVENT_TYPE EventType, BOOLEAN InitialState);
+NTSYSCALLAPI __typeof__(NtCreateEvent) ZwCreateEvent;
+
+/* Signals it, takes the signal away; '*PreviousState' is 1 when it was signalled. Everybody who
+ * waits for a NotificationEvent alone is released by the signal, even if it is taken away at once.
+ * Right: EVENT_MODIFY_STATE. Answers: INVALID_HANDLE, OBJECT_TYPE_MISMATCH, ACCESS_DENIED. */
+NTSYSCALLAPI NTSTATUS NTAPI NtSetEvent(HANDLE EventHandle, _Out_opt_ PLONG PreviousState);
+NTSYSCALLAPI __typeof__(NtSetEvent) ZwSetEvent;
+NTSYSCALLAPI NTSTATUS NTAPI NtResetEvent(HANDLE EventHandle, _Out_opt_ PLONG PreviousState);
+NTSYSCALLAPI __typeof__(NtResetEvent) ZwResetEvent;
+
+/* ---- completion ports ---- */
+
+#define IO_COMPLETION_QUERY_STATE  0x0001
+#define IO_COMPLETION_MODIFY_STATE 0x0002
+#define IO_COMPLETION_ALL_ACCESS   0x001F0003
+
+/* How an operation went. */
+typedef struct _IO_STATUS_BLOCK {
+    __extension__ union {
+        NTSTATUS Status;
+        PVOID Pointer;
+    };
+    ULONG_PTR Information;
+} IO_STATUS_BLOCK, *PIO_STATUS_BLOCK;
+
+/* A queue of packets, signalled while it has any. A resource manager is bound to it with
+ * NtSetInformationResourceManager (ktmnt.h). 'Count', of threads, is not looked at. Answers:
+ * INSUFFICIENT_RESOURCES, those of names. */
+NTSYSCALLAPI NTSTATUS NTAPI NtCreateIoCompletion(_Out_ PHANDLE IoCompletionHandle,
+                                                 ACCESS_MASK DesiredAccess,
+                                                 _In_opt_ POBJECT_ATTRIBUTES ObjectAttributes,
+                                                 ULONG Count);
+NTSYSCALLAPI __typeof__(NtCreateIoCompletion) ZwCreateIoCompletion;
+
+/* Posts a packet of the caller's own. Right, here and below: IO_COMPLETION_MODIFY_STATE. Answers:
+ * the handle answers, INSUFFICIENT_RESOURCES (no memory, or a million packets). */
+NTSYSCALLAPI NTSTATUS NTAPI NtSetIoCompletion(HANDLE IoCompletionHandle, _In_opt_ PVOID KeyContext,
+                                              _In_opt_ PVOID ApcContext, NTSTATUS IoStatus,
+                                              ULONG_PTR IoStatusInformation);
+NTSYSCALLAPI __typeof__(NtSetIoCompletion) ZwSetIoCompletion;
+
+/* Takes the oldest packet; waits for one so long (100 ns; NULL: for ever; 0: not at all). Each
+ * packet goes to one thread. TIMEOUT and ABANDONED_WAIT_0 (the last handle was closed) are success
+ * codes and bring none. Answers: the handle answers, ACCESS_VIOLATION. */
+NTSYSCALLAPI NTSTATUS NTAPI NtRemoveIoCompletion(HANDLE IoCompletionHandle, _Out_ PVOID *KeyContext,
+                                                 _Out_ PVOID *ApcContext,
+                                                 _Out_ PIO_STATUS_BLOCK IoStatusBlock,
+                                                 _In_opt_ PLARGE_INTEGER Timeout);
+NTSYSCALLAPI __typeof__(NtRemoveIoCompletion) ZwRemoveIoCompletion;
+
 /* ---- object pointers ---- */
 
 typedef struct _OBJECT_TYPE *POBJECT_TYPE;

@@ -5,8 +5,7 @@
  *
  * Functions say how it went by their result, and why not by GetLastError(), which is the Win32
  * error (winerror.h) of a status [W32-GEN-01..04]. Any thread may call any of them. A handle is
- * closed with CloseHandle. Which of the functions declared in the Win32 headers the library already
- * has is said in docs/status.md.
+ * closed with CloseHandle. What of windows.h is not here, the library does not have.
  *
  * Text is UTF-16. A program that writes L"text" is compiled with -fshort-wchar; others write
  * KTM_WIDE("text"), or TEXT("text") with UNICODE defined.
@@ -68,9 +67,12 @@ WINBASEAPI DWORD WINAPI GetCurrentProcessId(void);
 /* Wait until the object, any of them or all of them, is signalled, or the milliseconds are over
  * (INFINITE: never, 0: at once). A transaction is signalled when its outcome is known and, for
  * commit, everybody has finished [SIG-01..04]; a resource manager while its queue is not empty
- * [OBJ-19]. Right: SYNCHRONIZE. Return WAIT_OBJECT_0 and the index of the first, WAIT_TIMEOUT,
- * WAIT_IO_COMPLETION (alertable, a callback was delivered) or WAIT_FAILED. Errors: INVALID_HANDLE,
- * ACCESS_DENIED, INVALID_PARAMETER (more than MAXIMUM_WAIT_OBJECTS). */
+ * [OBJ-19]; a completion port while it has packets; an event by hand. An event that resets itself
+ * is taken by the wait it ends; a wait for all takes all or none. Right: SYNCHRONIZE. Return
+ * WAIT_OBJECT_0 (for any: and the index of the first), WAIT_TIMEOUT or WAIT_FAILED. Nothing is
+ * ever delivered to a waiting thread here, so alertable or not is the same. Errors: INVALID_HANDLE
+ * (also of what cannot be waited for), ACCESS_DENIED, INVALID_PARAMETER (none, or more than
+ * MAXIMUM_WAIT_OBJECTS). */
 WINBASEAPI DWORD WINAPI WaitForSingleObject(HANDLE hHandle, DWORD dwMilliseconds);
 WINBASEAPI DWORD WINAPI WaitForSingleObjectEx(HANDLE hHandle, DWORD dwMilliseconds,
                                               BOOL bAlertable);
@@ -80,14 +82,16 @@ WINBASEAPI DWORD WINAPI WaitForMultipleObjectsEx(DWORD nCount, const HANDLE *lpH
                                                  BOOL bWaitAll, DWORD dwMilliseconds,
                                                  BOOL bAlertable);
 
-/* Sleep so many milliseconds; the second also ends, with WAIT_IO_COMPLETION, when a callback is
- * delivered, else it returns 0. */
+/* Sleep so many milliseconds; the second returns 0. */
 WINBASEAPI VOID WINAPI Sleep(DWORD dwMilliseconds);
 WINBASEAPI DWORD WINAPI SleepEx(DWORD dwMilliseconds, BOOL bAlertable);
 
-/* An event: an object that is signalled by hand, for OVERLAPPED. 'bManualReset': stays signalled
- * until ResetEvent; otherwise one wait takes it. Attributes and name are NULL. NULL when there is
- * no memory. The other two signal it and take the signal away. */
+/* An event: an object that is signalled by hand, for OVERLAPPED and others. 'bManualReset': it
+ * stays signalled until ResetEvent; otherwise one wait takes it. 'lpName', at most 254 characters,
+ * is known in this process; when an event has it already, that one is opened and the last error is
+ * ALREADY_EXISTS, otherwise 0. NULL on failure. Errors: INVALID_HANDLE (the name is another
+ * object's), FILENAME_EXCED_RANGE, NO_SYSTEM_RESOURCES. The other two signal it and take the signal
+ * away; who waits for a manual event alone is released even if they follow each other at once. */
 WINBASEAPI HANDLE WINAPI CreateEventW(_In_opt_ LPSECURITY_ATTRIBUTES lpEventAttributes,
                                       BOOL bManualReset, BOOL bInitialState,
                                       _In_opt_ LPCWSTR lpName);
@@ -116,27 +120,31 @@ typedef struct _OVERLAPPED {
 
 #define HasOverlappedIoCompleted(overlapped) ((DWORD)(overlapped)->Internal != 0x103)
 
-/* The result of an overlapped operation, and how many bytes it moved; with 'bWait' it waits for it.
- * Errors: IO_INCOMPLETE (not complete), or that of the operation. */
+/* The result of an overlapped operation, and how many bytes it moved; with 'bWait' it waits for it,
+ * with an event or without. 'hFile' is not looked at. Errors: IO_INCOMPLETE (not complete), or that
+ * of the operation. */
 WINBASEAPI BOOL WINAPI GetOverlappedResult(HANDLE hFile, LPOVERLAPPED lpOverlapped,
                                            _Out_ LPDWORD lpNumberOfBytesTransferred, BOOL bWait);
 
 /* Makes a completion port ('FileHandle' INVALID_HANDLE_VALUE, port NULL), a queue of packets. A
- * resource manager is bound to it with SetResourceManagerCompletionPort (ktmw32.h). The number of
- * threads is not limited. NULL on failure. Errors: INVALID_PARAMETER, NOT_ENOUGH_MEMORY. */
+ * resource manager is bound to it with SetResourceManagerCompletionPort (ktmw32.h); nothing else
+ * can be. The number of threads is not limited. NULL on failure. Errors: INVALID_HANDLE (a file),
+ * INVALID_PARAMETER (a port), NO_SYSTEM_RESOURCES. */
 WINBASEAPI HANDLE WINAPI CreateIoCompletionPort(HANDLE FileHandle,
                                                 _In_opt_ HANDLE ExistingCompletionPort,
                                                 ULONG_PTR CompletionKey,
                                                 DWORD NumberOfConcurrentThreads);
 /* Takes the oldest packet; waits for one. Each packet goes to one thread. FALSE with
- * '*lpOverlapped' NULL: none came. Errors: WAIT_TIMEOUT, INVALID_HANDLE, ABANDONED_WAIT_0 (closed
- * while waiting), or that of the operation. */
+ * '*lpOverlapped' NULL: none came. FALSE with another: one came, of an operation that failed.
+ * Errors: WAIT_TIMEOUT, INVALID_HANDLE, ABANDONED_WAIT_0 (closed while waiting), or that of the
+ * operation. */
 WINBASEAPI BOOL WINAPI GetQueuedCompletionStatus(HANDLE CompletionPort,
                                                  _Out_ LPDWORD lpNumberOfBytesTransferred,
                                                  _Out_ PULONG_PTR lpCompletionKey,
                                                  _Out_ LPOVERLAPPED *lpOverlapped,
                                                  DWORD dwMilliseconds);
-/* Puts a packet of the caller's own into the queue. Errors: INVALID_HANDLE, NOT_ENOUGH_MEMORY. */
+/* Puts a packet of the caller's own into the queue. Errors: INVALID_HANDLE, NO_SYSTEM_RESOURCES (no
+ * memory, or a million packets). */
 WINBASEAPI BOOL WINAPI PostQueuedCompletionStatus(HANDLE CompletionPort,
                                                   DWORD dwNumberOfBytesTransferred,
                                                   ULONG_PTR dwCompletionKey,
@@ -151,8 +159,8 @@ typedef LONG RPC_STATUS;
 #define E_INVALIDARG      ((HRESULT)0x80070057)
 #define RPC_S_OK          0
 #define RPC_S_INVALID_ARG 87
-#define SUCCEEDED(hr) ((HRESULT)(hr) >= 0)
-#define FAILED(hr)    ((HRESULT)(hr) < 0)
+#define SUCCEEDED(hr)     ((HRESULT)(hr) >= 0)
+#define FAILED(hr)        ((HRESULT)(hr) < 0)
 
 /* A random GUID, version 4. S_OK and RPC_S_OK; given NULL, E_INVALIDARG and RPC_S_INVALID_ARG. */
 WINBASEAPI HRESULT WINAPI CoCreateGuid(_Out_ GUID *pguid);

@@ -144,6 +144,9 @@ struct resource_manager {
     struct notification *queue, **queue_end;
     PTM_RM_NOTIFICATION callback; /* NULL: queue mode. Called by the engine, never here */
     void *callback_key;
+    struct engine_port *port; /* these four: the engine's [NOTIF-ASYNC-01], never looked at here */
+    uintptr_t port_key;
+    struct engine_loan *loans, **loans_end;
 };
 
 /* One line of the short history every transaction keeps (design D13). */

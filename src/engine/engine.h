@@ -131,7 +131,7 @@ NTSTATUS engine_rm_create(struct object *tm, const GUID *guid, uint32_t create_o
 NTSTATUS engine_rm_open(struct object *tm, const GUID *guid, struct object **out) must_use;
 NTSTATUS engine_rm_recover(struct object *rm);
 /* Registers the callback; what is queued already is delivered to it before the call returns
- * [TMR-17]. */
+ * [TMR-17]. Answers: UNSUCCESSFUL, INVALID_PARAMETER (the RM has a completion port). */
 NTSTATUS engine_rm_callbacks(struct object *rm, PTM_RM_NOTIFICATION callback, void *rm_key);
 struct engine_rm_info {
     GUID guid;
@@ -145,6 +145,40 @@ NTSTATUS engine_rm_query(struct object *rm, struct engine_rm_info *out) must_use
  * TRANSACTION_OBJECT_EXPIRED [NOTIF-GET-01..18]. */
 NTSTATUS engine_rm_get_notification(struct object *rm, TRANSACTION_NOTIFICATION *out, uint32_t size,
                                     uint64_t deadline, uint32_t *length);
+
+/* ---- notifications through a completion port ---- */
+
+/* A completion port as it looks from here: the room above makes it. What is called here runs under
+ * a TM's lock, so that packets have the order of the notifications, and calls nothing of the
+ * engine's. */
+struct engine_loan;
+struct engine_port {
+    void (*hold)(struct engine_port *port);
+    void (*release)(struct engine_port *port);
+    /* Takes the loan: its buffer holds a notification of 'length' bytes (SUCCESS), is too small for
+     * one of 'length' (BUFFER_TOO_SMALL), or is given back empty (CANCELLED). */
+    void (*complete)(struct engine_port *port, struct engine_loan *loan, NTSTATUS status,
+                     uint32_t length);
+};
+
+/* A buffer lent for one notification. The caller sets 'into' and 'size'. */
+struct engine_loan {
+    struct engine_loan *next;
+    struct engine_port *port; /* at the time of the loan; held */
+    uintptr_t key;
+    TRANSACTION_NOTIFICATION *into;
+    uint32_t size;
+};
+
+/* Buffers lent from now on complete through that port, with that key, until the RM is closed; NULL:
+ * through none. Answers: INVALID_PARAMETER (it has one already, or callbacks) [RM-SET-01..04]. */
+NTSTATUS engine_rm_set_port(struct object *rm, struct engine_port *port, uintptr_t key) must_use;
+/* Answers: INVALID_PARAMETER (there is none). */
+NTSTATUS engine_rm_check_port(struct object *rm) must_use;
+/* SUCCESS: a notification was there, and is complete. PENDING: the buffer is lent. With any other
+ * answer the loan is still the caller's: INVALID_PARAMETER (no port), BUFFER_TOO_SMALL (*length =
+ * needed) [NOTIF-ASYNC-01..06]. */
+NTSTATUS engine_rm_lend(struct object *rm, struct engine_loan *loan, uint32_t *length);
 
 /* ---- enlistments ---- */
 

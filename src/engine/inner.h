@@ -182,6 +182,17 @@ bool transaction_lock_for_binding(struct run *run, struct engine_tm *tm, struct 
 NTSTATUS transaction_bind(struct engine_tm *tm, struct transaction *tx) must_use;
 void transaction_unbind(struct engine_tm *tm, struct transaction *tx);
 
+
+/* ---- managers.c, loans.c ---- */
+
+/* Copies the oldest record out if it fits. Answers: TIMEOUT (there is none), BUFFER_TOO_SMALL
+ * (*length = needed). */
+NTSTATUS rm_take_notification(struct resource_manager *rm, TRANSACTION_NOTIFICATION *out,
+                              uint32_t size, uint32_t *length) must_use;
+/* Under the lock: fills lent buffers with what is queued; gives all back and forgets the port. */
+void loans_serve(struct resource_manager *rm);
+void loans_cancel(struct resource_manager *rm);
+
 /* ---- timer.c ---- */
 
 void timers_init(struct timers *timers, bool has_thread);

@@ -81,6 +81,7 @@ last_handle_closed(struct run *run, struct object *object)
         event.rm = AS_RM(object);
         atomic_fetch_or(&object->signal, SIGNAL_EXPIRED); /* waiting threads end [NOTIF-GET-15] */
         run_wake(run, object);
+        loans_cancel(AS_RM(object)); /* [NOTIF-ASYNC-06] */
         break;
     case OBJECT_TX: /* [CLOSE-TX-01..07] */
         event.type = KTM_TX_CLOSE;

@@ -134,6 +134,8 @@ engine_rm_callbacks(struct object *object, PTM_RM_NOTIFICATION callback, void *r
         return status_raise(STATUS_UNSUCCESSFUL); /* [TMR-15] */
     run_begin(&run, object);
     status = object_check_alive(object);
+    if (status == STATUS_SUCCESS && rm->port)
+        status = status_raise(STATUS_INVALID_PARAMETER); /* as RM-SET-04, the other way round */
     if (status == STATUS_SUCCESS) {
         rm->callback = callback; /* a second one replaces the first [TMR-16] */
         rm->callback_key = rm_key;
@@ -162,10 +164,10 @@ engine_rm_query(struct object *object, struct engine_rm_info *out)
     return status;
 }
 
-/* Copies the oldest record out if it fits [NOTIF-GET-01, -02, -06]. */
-static NTSTATUS
-take_notification(struct resource_manager *rm, TRANSACTION_NOTIFICATION *out, uint32_t size,
-                  uint32_t *length)
+/* [NOTIF-GET-01, NOTIF-GET-02, NOTIF-GET-06] */
+NTSTATUS
+rm_take_notification(struct resource_manager *rm, TRANSACTION_NOTIFICATION *out, uint32_t size,
+                     uint32_t *length)
 {
     const struct notification *next = rm->queue;
     struct notification *note;
@@ -201,7 +203,7 @@ look_for_notification(struct object *object, uint32_t epoch, TRANSACTION_NOTIFIC
         status =
             status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* and it is another's queue now */
     if (status == STATUS_SUCCESS)
-        status = take_notification(AS_RM(object), out, size, length);
+        status = rm_take_notification(AS_RM(object), out, size, length);
     wait_fd_follow(object);
     run_end(&run);
     return status;

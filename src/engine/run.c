@@ -83,6 +83,8 @@ collect_news(struct run *run)
         struct resource_manager *rm = list_first(news, struct resource_manager, in_news);
 
         list_remove(&rm->in_news);
+        if (rm->loans)
+            loans_serve(rm);
         run_wake(run, &rm->object);
     }
 }

@@ -69,7 +69,11 @@ engine_create(struct sys *sys, struct engine **out)
 static void
 tm_abandon(struct engine_tm *tm)
 {
+    struct resource_manager *rm;
+
     tm->core.state = KTM_CLOSED;
+    LIST_EACH (rm, &tm->core.rm_list, in_ktm)
+        loans_cancel(rm);
     if (tm->area)
         (void)clfs_area_destroy(tm->area);
     if (tm->log)
@@ -482,6 +486,7 @@ expire_all(struct run *run)
     LIST_EACH_SAFE (rm, rm_after, &ktm->rm_list, in_ktm) {
         atomic_fetch_or(&rm->object.signal, SIGNAL_EXPIRED);
         run_wake(run, &rm->object);
+        loans_cancel(rm);
         rm->is_open = false;
         ktm_reap(&rm->object);
     }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The four object types, their valid masks and generic mappings [ktm-types.md section 5.6]. */
+/* The object types, their valid masks and generic mappings [ktm-types.md section 5.6]. */
 #include "nt/access.h"
 
 #include "ktmtypes.h"
+#include "nt/any.h"
+#include "wdm.h"
 
 static const struct _OBJECT_TYPE types[] = {
     [OBJECT_TM] = {"TmTm",
@@ -33,6 +35,22 @@ static const struct _OBJECT_TYPE types[] = {
                    SYNCHRONIZE,
                    {ENLISTMENT_GENERIC_READ, ENLISTMENT_GENERIC_WRITE, ENLISTMENT_GENERIC_EXECUTE,
                     ENLISTMENT_ALL_ACCESS}},
+    [OBJECT_EVENT] = {"Event",
+                      OBJECT_EVENT,
+                      true,
+                      EVENT_ALL_ACCESS,
+                      0,
+                      {STANDARD_RIGHTS_READ | EVENT_QUERY_STATE,
+                       STANDARD_RIGHTS_WRITE | EVENT_MODIFY_STATE,
+                       STANDARD_RIGHTS_EXECUTE | SYNCHRONIZE, EVENT_ALL_ACCESS}},
+    [OBJECT_PORT] = {"IoCompletion",
+                     OBJECT_PORT,
+                     true,
+                     IO_COMPLETION_ALL_ACCESS,
+                     0,
+                     {STANDARD_RIGHTS_READ | IO_COMPLETION_QUERY_STATE,
+                      STANDARD_RIGHTS_WRITE | IO_COMPLETION_MODIFY_STATE,
+                      STANDARD_RIGHTS_EXECUTE | SYNCHRONIZE, IO_COMPLETION_ALL_ACCESS}},
 };
 
 const struct _OBJECT_TYPE *

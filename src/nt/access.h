@@ -11,7 +11,7 @@
 #include "core/object.h"
 #include "ktmbase.h"
 
-/* What POBJECT_TYPE points to. Indexed by enum object_kind. */
+/* What POBJECT_TYPE points to. Indexed by enum object_kind, and own_kind of any.h. */
 struct _OBJECT_TYPE {
     const char *name; /* "TmTx" */
     uint8_t kind;

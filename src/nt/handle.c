@@ -15,17 +15,17 @@
 
 #include <stdlib.h>
 
-#include "engine/engine.h"
+#include "nt/own.h"
 #include "sys/thread.h"
 
 /* The state word. */
 #define USERS           0xffffffull /* calls that use the slot */
 #define LIVE            (1ull << 24)
 #define CLOSING         (1ull << 25) /* closed, but a call still uses it */
-#define FLAG_SHIFT      26           /* three bits: enum handle_flags */
-#define FLAGS           (7ull << FLAG_SHIFT)
-#define GENERATION      (1ull << 29) /* counts from here up */
-#define GENERATION_BITS 35
+#define FLAG_SHIFT      26           /* four bits: enum handle_flags */
+#define FLAGS           (15ull << FLAG_SHIFT)
+#define GENERATION      (1ull << 30) /* counts from here up */
+#define GENERATION_BITS 34
 
 /* The value of a handle. */
 #define INDEX_SHIFT      2
@@ -36,7 +36,7 @@
 #define CHUNKS      ((1u << INDEX_BITS) / CHUNK_SLOTS)
 #define STRIPES     16u
 
-static_assert(29 + GENERATION_BITS == 64, "the generation fills the state word");
+static_assert(30 + GENERATION_BITS == 64, "the generation fills the state word");
 static_assert(GENERATION_SHIFT + GENERATION_BITS < 63, "a handle is never INVALID_HANDLE_VALUE");
 static_assert(sizeof(struct handle) == 32, "two slots to a cache line");
 
@@ -169,7 +169,7 @@ slot_free(struct handle *slot, uint64_t state)
     } else {
         atomic_store_explicit(&slot->state, 0, memory_order_relaxed);
     }
-    engine_release(object);
+    any_release(object);
 }
 
 /* ---- handles ----------------------------------------------------------------------------------
@@ -182,9 +182,11 @@ handle_publish(struct handle *slot, struct object *object, ACCESS_MASK access, u
 
     CHECK((state & (USERS | LIVE | CLOSING | FLAGS)) == 0);
     CHECK(object);
-    engine_hold(object); /* the slot's own, see handle.h */
+    any_hold(object); /* the slot's own, see handle.h */
     slot->object = object;
     slot->access = access;
+    if (is_own(object))
+        flags |= HANDLE_OWN;
     slot->epoch = atomic_load_explicit(&object->epoch, memory_order_relaxed);
     atomic_store_explicit(&slot->state, state | LIVE | (uint64_t)flags << FLAG_SHIFT,
                           memory_order_release);
@@ -288,6 +290,10 @@ handle_forget_all(void)
         if ((state & LIVE) == 0)
             continue;
         CHECK((state & (USERS | CLOSING)) == 0);
+        if (handle_flags(slot) & HANDLE_OWN) { /* the others went with the engine */
+            any_handle_close(slot->object);
+            any_release(slot->object);
+        }
         slot->object = NULL;
         state = (state & ~(LIVE | FLAGS)) + GENERATION;
         atomic_store_explicit(&slot->state, state, memory_order_relaxed);

@@ -10,7 +10,7 @@
  * has its effects at once, but the slot, and the hold it keeps on its object, stay until the last
  * call has released it. So no call ever looks at an object that is gone.
  *
- * The value: bits 0-1 are 0, bits 2-25 the index, bits 26-60 the generation, counted from 1. It is
+ * The value: bits 0-1 are 0, bits 2-25 the index, bits 26-59 the generation, counted from 1. It is
  * therefore never NULL, never INVALID_HANDLE_VALUE, and never a small number.
  */
 #pragma once
@@ -18,7 +18,7 @@
 #include "core/object.h"
 #include "ktmbase.h"
 
-/* One slot. The kind of the object says what it is; nothing here knows the four KTM kinds. */
+/* One slot. The kind of the object says what it is; nothing here knows them (any.h). */
 struct handle {
     _Atomic uint64_t state; /* generation, flags, and how many calls use the slot (handle.c) */
     struct object *object;  /* the slot keeps a hold */
@@ -32,6 +32,7 @@ enum handle_flags {
     HANDLE_PROTECTED = 1, /* NtClose is refused [GEN-10] */
     HANDLE_INHERITED = 2, /* OBJ_INHERIT [OBJ-04] */
     HANDLE_NAMED = 4,     /* counts for the object's name (nt/name.h) */
+    HANDLE_OWN = 8,       /* of an object the engine does not know; set by handle_publish */
 };
 
 /* A slot for a handle that is about to be, so that nothing can fail after its object exists.

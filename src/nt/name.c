@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/engine.h"
+#include "base/guid.h"
+#include "nt/any.h"
 #include "nt/handle.h"
 #include "sys/thread.h"
 
@@ -199,7 +200,7 @@ open_found(struct name *name, uint8_t kind, struct object **found)
 {
     if (name->object->kind != kind)
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH); /* [OBJ-09] */
-    TRY(engine_handle_open(name->object));                /* [OBJ-21] */
+    TRY(any_handle_open(name->object));                   /* [OBJ-21] */
     name->handles++;
     *found = name->object;
     return STATUS_SUCCESS;

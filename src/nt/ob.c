@@ -20,7 +20,7 @@ NtClose(HANDLE Handle)
     object = slot->object;
     if (handle_flags(slot) & HANDLE_NAMED)
         name_handle_close(object);
-    engine_handle_close(object); /* the last one: CLOSE family [OBJ-20] */
+    any_handle_close(object); /* the last one: CLOSE family [OBJ-20] */
     handle_release(slot);
     return STATUS_SUCCESS;
 }
@@ -71,7 +71,7 @@ duplicate(HANDLE value, PHANDLE target, ACCESS_MASK desired, ULONG attributes, U
     if ((options & DUPLICATE_CLOSE_SOURCE) && (handle_flags(source) & HANDLE_PROTECTED))
         return status_raise(STATUS_HANDLE_NOT_CLOSABLE);
     TRY(handle_reserve(&copy));
-    status = engine_handle_open(source->object);
+    status = any_handle_open(source->object);
     if (status != STATUS_SUCCESS) {
         handle_unreserve(copy);
         return status;
@@ -143,7 +143,7 @@ NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
     (void)Alertable; /* nothing alerts a thread here */
     TRY(wait_handle(Handle, &slot));
     TRY(deadline_of(Timeout, &deadline));
-    return engine_wait(slot->object, deadline);
+    return any_wait(slot->object, deadline, true);
 }
 
 struct waiting {
@@ -158,25 +158,22 @@ owned_waiting(struct waiting *waiting)
         handle_release(waiting->slots[i]);
 }
 
-/* All are signalled at one moment: a TX stays so, an RM may have been emptied meanwhile. */
+/* All are signalled at one moment: each may have been taken again while the others were waited for.
+ */
 static NTSTATUS
 wait_all(const struct waiting *waiting, uint64_t deadline)
 {
-    bool all;
+    struct object *objects[MAXIMUM_WAIT_OBJECTS];
+    NTSTATUS status;
 
+    for (ULONG i = 0; i < waiting->count; i++)
+        objects[i] = waiting->slots[i]->object;
     do {
         for (ULONG i = 0; i < waiting->count; i++)
-            TRY(engine_wait(waiting->slots[i]->object, deadline));
-        all = true;
-        for (ULONG i = 0; i < waiting->count && all; i++) {
-            NTSTATUS status = engine_wait(waiting->slots[i]->object, 0);
-
-            if (status != STATUS_SUCCESS && status != STATUS_TIMEOUT)
-                return status;
-            all = status == STATUS_SUCCESS;
-        }
-    } while (!all);
-    return STATUS_SUCCESS;
+            TRY(any_wait(objects[i], deadline, false));
+        status = any_take_all(objects, waiting->count);
+    } while (status == STATUS_TIMEOUT);
+    return status;
 }
 
 /* The first that is signalled, by its index: STATUS_WAIT_0 + index. */
@@ -186,10 +183,10 @@ wait_any(const struct waiting *waiting, uint64_t deadline)
     int fds[MAXIMUM_WAIT_OBJECTS];
 
     for (ULONG i = 0; i < waiting->count; i++)
-        TRY(engine_wait_fd(waiting->slots[i]->object, &fds[i]));
+        TRY(any_wait_fd(waiting->slots[i]->object, &fds[i]));
     for (;;) {
         for (ULONG i = 0; i < waiting->count; i++) {
-            NTSTATUS status = engine_wait(waiting->slots[i]->object, 0);
+            NTSTATUS status = any_wait(waiting->slots[i]->object, 0, true);
 
             if (status != STATUS_TIMEOUT)
                 return status == STATUS_SUCCESS ? STATUS_WAIT_0 + (NTSTATUS)i : status;
@@ -229,7 +226,7 @@ KtmGetWaitFd(HANDLE Handle, int *fd)
     if (!fd)
         return status_raise(STATUS_ACCESS_VIOLATION);
     TRY(wait_handle(Handle, &slot));
-    return engine_wait_fd(slot->object, fd);
+    return any_wait_fd(slot->object, fd);
 }
 
 /* ---- pointers ---------------------------------------------------------------------------------
@@ -272,7 +269,7 @@ ObReferenceObjectByHandle(HANDLE Handle, ACCESS_MASK DesiredAccess, POBJECT_TYPE
     if (DesiredAccess & ~slot->access)
         return status_raise(STATUS_ACCESS_DENIED);
     TRY(service_check_alive(slot));
-    engine_hold(slot->object); /* [TMR-02] */
+    any_hold(slot->object); /* [TMR-02] */
     *Object = slot->object;
     if (HandleInformation) {
         unsigned flags = handle_flags(slot);
@@ -294,7 +291,7 @@ ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE
         return status_raise(STATUS_ACCESS_VIOLATION);
     if (!has_type(Object, ObjectType))
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
-    engine_hold(Object);
+    any_hold(Object);
     return STATUS_SUCCESS;
 }
 
@@ -303,7 +300,7 @@ ObReferenceObject(PVOID Object)
 {
     struct object *object = Object;
 
-    engine_hold(object);
+    any_hold(object);
     return (LONG_PTR)atomic_load(&object->holds);
 }
 
@@ -313,7 +310,7 @@ ObDereferenceObject(PVOID Object)
     struct object *object = Object;
     LONG_PTR holds = (LONG_PTR)atomic_load(&object->holds) - 1;
 
-    engine_release(object); /* frees at most: it sends nothing and calls nobody [TMR-04] */
+    any_release(object); /* frees at most: it sends nothing and calls nobody [TMR-04] */
     return holds;
 }
 
@@ -334,7 +331,7 @@ ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PACCESS_STATE Passed
     if (!has_type(object, ObjectType))
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
     TRY(birth_check(&birth, object->kind, Handle, DesiredAccess, &attributes));
-    TRY(engine_handle_open(object)); /* [TMR-05] */
+    TRY(any_handle_open(object)); /* [TMR-05] */
     birth_done(&birth, object);
     return STATUS_SUCCESS;
 }

@@ -3,6 +3,8 @@
 #include "engine/engine.h"
 #include "nt/answer.h"
 #include "nt/birth.h"
+#include "nt/loan.h"
+#include "nt/own.h"
 #include "nt/services.h"
 
 #define DESCRIPTION_BYTES_MAX (MAX_RESOURCEMANAGER_DESCRIPTION_LENGTH * sizeof(WCHAR))
@@ -99,11 +101,12 @@ NtGetNotificationResourceManager(HANDLE ResourceManagerHandle,
 
     if (!TransactionNotification && NotificationLength > 0)
         return status_raise(STATUS_ACCESS_VIOLATION);
-    if (Asynchronous != 0)
-        return status_raise(STATUS_NOT_SUPPORTED); /* [NOTIF-ASYNC-07] */
-    if (AsynchronousContext != 0)
-        return status_raise(STATUS_INVALID_PARAMETER); /* [NOTIF-GET-12] */
+    if ((Asynchronous != 0) != (AsynchronousContext != 0))
+        return status_raise(STATUS_INVALID_PARAMETER); /* [NOTIF-GET-12, W32-RM-09] */
     TRY(service_handle(SERVICE_GetNotificationResourceManager, ResourceManagerHandle, &rm));
+    if (Asynchronous != 0)
+        return loan_make(rm, TransactionNotification, NotificationLength, ReturnLength,
+                         AsynchronousContext);
     if (!engine)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     status = engine_rm_get_notification(rm->object, TransactionNotification, NotificationLength,
@@ -153,15 +156,22 @@ NtSetInformationResourceManager(HANDLE ResourceManagerHandle,
                                 ULONG ResourceManagerInformationLength)
 {
     owned(handle_release) struct handle *rm = NULL;
+    owned(handle_release) struct handle *port = NULL;
+    RESOURCEMANAGER_COMPLETION_INFORMATION completion;
 
     if (ResourceManagerInformationClass != ResourceManagerCompletionInformation)
         return status_raise(STATUS_INVALID_INFO_CLASS); /* [RM-SET-02] */
     if (!ResourceManagerInformation && ResourceManagerInformationLength > 0)
         return status_raise(STATUS_ACCESS_VIOLATION);
-    if (ResourceManagerInformationLength != sizeof(RESOURCEMANAGER_COMPLETION_INFORMATION))
+    if (ResourceManagerInformationLength != sizeof(completion))
         return status_raise(STATUS_INFO_LENGTH_MISMATCH);
+    memcpy(&completion, ResourceManagerInformation, sizeof(completion));
     TRY(service_handle(SERVICE_SetInformationResourceManager, ResourceManagerHandle, &rm));
-    return status_raise(STATUS_NOT_SUPPORTED); /* [NOTIF-ASYNC-07] */
+    if (completion.IoCompletionPortHandle)
+        TRY(service_handle_of(OBJECT_PORT, IO_COMPLETION_MODIFY_STATE,
+                              completion.IoCompletionPortHandle, &port));
+    return engine_rm_set_port(rm->object, port ? port_face(port->object) : NULL,
+                              completion.CompletionKey); /* [RM-SET-01] */
 }
 
 /* ---- protocols and propagation ----------------------------------------------------------------

@@ -2,7 +2,7 @@
 /* The table of services, the check of their handles, and forgetting them all. */
 #include "nt/services.h"
 
-#include "engine/engine.h"
+#include "nt/any.h"
 #include "nt/name.h"
 #include "nt/nt.h"
 
@@ -12,7 +12,7 @@ const struct service services[SERVICES] = {NT_SERVICES(SERVICE_ROW)};
 NTSTATUS
 service_check_alive(const struct handle *slot)
 {
-    if (handle_is_expired(slot) || engine_is_expired(slot->object))
+    if (handle_is_expired(slot) || any_is_expired(slot->object))
         return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [OBJ-21] */
     return STATUS_SUCCESS;
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/object.h"
+#include "nt/any.h"
 #include "nt/handle.h"
 #include "wdm.h"
 
@@ -91,6 +92,18 @@
     S(DuplicateObject, 0, 0, (HANDLE, HANDLE, HANDLE, PHANDLE, ACCESS_MASK, ULONG, ULONG))         \
     S(WaitForSingleObject, 0, 0, (HANDLE, BOOLEAN, PLARGE_INTEGER))                                \
     S(WaitForMultipleObjects, 0, 0, (ULONG, HANDLE[], WAIT_TYPE, BOOLEAN, PLARGE_INTEGER))
+
+#define NT_EVENT_SERVICES(S)                                                                       \
+    S(CreateEvent, 0, 0, (PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES, EVENT_TYPE, BOOLEAN))          \
+    S(SetEvent, OBJECT_EVENT, EVENT_MODIFY_STATE, (HANDLE, PLONG))                                 \
+    S(ResetEvent, OBJECT_EVENT, EVENT_MODIFY_STATE, (HANDLE, PLONG))
+
+#define NT_PORT_SERVICES(S)                                                                        \
+    S(CreateIoCompletion, 0, 0, (PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES, ULONG))                 \
+    S(SetIoCompletion, OBJECT_PORT, IO_COMPLETION_MODIFY_STATE,                                    \
+      (HANDLE, PVOID, PVOID, NTSTATUS, ULONG_PTR))                                                 \
+    S(RemoveIoCompletion, OBJECT_PORT, IO_COMPLETION_MODIFY_STATE,                                 \
+      (HANDLE, PVOID *, PVOID *, PIO_STATUS_BLOCK, PLARGE_INTEGER))
 /* clang-format on */
 
 #define NT_SERVICES(S)                                                                             \
@@ -100,7 +113,9 @@
     NT_RM_SERVICES(S)                                                                              \
     NT_EN_SERVICES(S)                                                                              \
     NT_REQUEST_SERVICES(S)                                                                         \
-    NT_OB_SERVICES(S)
+    NT_OB_SERVICES(S)                                                                              \
+    NT_EVENT_SERVICES(S)                                                                           \
+    NT_PORT_SERVICES(S)
 
 #define SERVICE_NUMBER(name, kind, right, arguments) SERVICE_##name,
 enum service_number { NT_SERVICES(SERVICE_NUMBER) SERVICES };

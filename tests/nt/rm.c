@@ -412,7 +412,7 @@ TEST(only_the_basic_class_can_be_asked) /* RM-QUERY-02 */
     EXPECT_STATUS(STATUS_INVALID_INFO_CLASS, query(rm, -1, room, sizeof(room), NULL));
 }
 
-TEST(completion_ports_are_not_supported) /* RM-SET-02 NOTIF-ASYNC-07 NOTIF-GET-12 OP-35 */
+TEST(only_a_completion_port_can_be_set) /* RM-SET-02 NOTIF-GET-12 */
 {
     HANDLE rm = new_volatile_rm(new_volatile_tm());
     RESOURCEMANAGER_COMPLETION_INFORMATION port = {0};
@@ -429,10 +429,10 @@ TEST(completion_ports_are_not_supported) /* RM-SET-02 NOTIF-ASYNC-07 NOTIF-GET-1
     EXPECT_STATUS(
         STATUS_INVALID_INFO_CLASS,
         NtSetInformationResourceManager(rm, (RESOURCEMANAGER_INFORMATION_CLASS)2, &port, 16));
-    EXPECT_STATUS(STATUS_NOT_SUPPORTED, NtSetInformationResourceManager(
-                                            rm, ResourceManagerCompletionInformation, &port, 16));
-    EXPECT_STATUS(STATUS_NOT_SUPPORTED,
-                  NtGetNotificationResourceManager(rm, &note, sizeof(note), &now, NULL, 1, 1));
+    EXPECT_STATUS(STATUS_ACCESS_VIOLATION, NtSetInformationResourceManager(
+                                               rm, ResourceManagerCompletionInformation, NULL, 16));
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER,
+                  NtGetNotificationResourceManager(rm, &note, sizeof(note), &now, NULL, 1, 8));
     EXPECT_STATUS(STATUS_INVALID_PARAMETER,
                   NtGetNotificationResourceManager(rm, &note, sizeof(note), &now, NULL, 0, 1));
 }
