@@ -33,7 +33,7 @@ print_participant(const struct tm_participant *participant)
     printf("    %s %s", participant->is_superior ? "superior" : "enlistment", enlistment);
     if (!guid_is_zero(&participant->manager)) {
         guid_print(&participant->manager, manager);
-        printf(" of %s", manager);
+        printf(participant->is_branch ? " in the manager %s" : " of %s", manager);
     }
     if (participant->description[0])
         printf(" %s", QUOTE(participant->description));
@@ -85,6 +85,7 @@ json_participant(const struct tm_participant *participant)
     json_object_object_add(out, "enlistment", json_out_guid(&participant->enlistment));
     json_object_object_add(out, "manager", json_out_guid(&participant->manager));
     json_object_object_add(out, "superior", json_object_new_boolean(participant->is_superior));
+    json_object_object_add(out, "branch", json_object_new_boolean(participant->is_branch));
     json_object_object_add(out, "description", json_out_text(participant->description));
     json_object_object_add(out, "size", json_object_new_int64(participant->info_size));
     return out;

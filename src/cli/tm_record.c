@@ -9,7 +9,7 @@
 #include "cli/owned.h"
 
 enum { HEADER_SIZE = 32, RESTART_SIZE = 64, VERSION = 1, UNITS_MAX = 64 };
-enum { PARTICIPANT_SIZE = 44, SUPERIOR_SIZE = 40 };
+enum { PARTICIPANT_SIZE = 44, SUPERIOR_SIZE = 40, FLAG_BRANCH = 1 };
 #define RESTART_MAGIC 0x524D544Bu
 
 enum { PREPARE = 1, COMMIT, ABORT, FORGET, RECINFO };
@@ -74,6 +74,7 @@ take_superior(struct bytes *left, struct tm_participant *out)
     out->enlistment = get_guid(at);
     out->manager = get_guid(at + 16);
     out->mask = le32_get(at + 32);
+    out->is_branch = le32_get(at + 36) & FLAG_BRANCH;
     return STATUS_SUCCESS;
 }
 
@@ -88,7 +89,8 @@ take_participant(struct bytes *left, struct tm_participant *out)
     out->manager = get_guid(at + 16);
     out->mask = le32_get(at + 32);
     out->info_size = le32_get(at + 36);
-    TRY(take_text(left, le32_get(at + 40), out->description));
+    out->is_branch = at[41] & FLAG_BRANCH;
+    TRY(take_text(left, at[40], out->description));
     return take(left, out->info_size, &info) ? STATUS_SUCCESS : corrupt();
 }
 

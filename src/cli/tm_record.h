@@ -14,6 +14,7 @@ struct tm_participant {
     uint32_t info_size; /* bytes of recovery information */
     char description[4 * 64 + 1];
     bool is_superior;
+    bool is_branch; /* 'manager' is another TM, and this stands for its part of the transaction */
 };
 
 struct tm_record {

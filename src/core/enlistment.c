@@ -62,7 +62,13 @@ enlistment_is_recoverable(const struct enlistment *en)
     /* without COMMIT in its mask it is finished at the decision: nothing to tell it later [MASK-14]
      */
     return !en->is_superior && en->state != EN_FINISHED && !en->rm->is_volatile &&
-           enlistment_asks(en, TRANSACTION_NOTIFY_COMMIT);
+           !en->is_unlogged && enlistment_asks(en, TRANSACTION_NOTIFY_COMMIT);
+}
+
+bool
+enlistment_comes_back(const struct enlistment *en)
+{
+    return !en->rm->is_volatile && !en->is_unlogged;
 }
 
 /* ---- making and unmaking ---- */
@@ -163,17 +169,24 @@ enlistment_set_recovery_info(struct enlistment *en, struct bytes info)
 }
 
 static NTSTATUS
+superior_may_join(const struct transaction *tx, const struct resource_manager *rm)
+{
+    if (transaction_is_branch(tx))
+        return status_raise(STATUS_TRANSACTION_NOT_ROOT); /* [ENL-CREATE-15] */
+    if (tx->state != TX_ACTIVE)
+        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE); /* [ENL-CREATE-16] */
+    if (tx->superior)
+        return status_raise(STATUS_TRANSACTION_SUPERIOR_EXISTS); /* [ENL-CREATE-13] */
+    if (rm->is_volatile && !rm->ktm->is_volatile && !rm->is_branch)
+        return status_raise(STATUS_TM_VOLATILE); /* [ENL-CREATE-14, VOL-05] */
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
 enlistment_may_join(const struct transaction *tx, const struct enlistment *en)
 {
-    if (en->is_superior) {
-        if (tx->state != TX_ACTIVE)
-            return status_raise(STATUS_TRANSACTION_NOT_ACTIVE); /* [ENL-CREATE-16] */
-        if (tx->superior)
-            return status_raise(STATUS_TRANSACTION_SUPERIOR_EXISTS); /* [ENL-CREATE-13] */
-        if (en->rm->is_volatile && !en->rm->ktm->is_volatile)
-            return status_raise(STATUS_TM_VOLATILE); /* [ENL-CREATE-14, VOL-05] */
-        return STATUS_SUCCESS;
-    }
+    if (en->is_superior)
+        return superior_may_join(tx, en->rm);
     switch (tx->state) {
     case TX_ACTIVE:       /* [PT-10] */
     case TX_PREPREPARING: /* [PT-21, ENL-CREATE-11] */
@@ -228,6 +241,14 @@ enlistment_create_step(struct ktm *ktm, const struct ktm_event *event, struct kt
     return STATUS_SUCCESS;
 }
 
+void
+enlistment_retract(struct enlistment *en)
+{
+    CHECK(en->state == EN_ACTIVE && list_is_empty(&en->in_delivery));
+    enlistment_become(en, EN_FINISHED);
+    en->is_attached = false;
+}
+
 /* ---- answers ---- */
 
 static int
@@ -268,6 +289,14 @@ enlistment_complete(const struct ktm_event *event, struct ktm_effects *effects)
     return STATUS_SUCCESS;
 }
 
+static enum abort_reason
+rollback_reason(const struct ktm_event *event)
+{
+    if (event->en->is_superior)
+        return REASON_SUPERIOR;
+    return event->en->rm->is_branch && event->reason ? event->reason : REASON_RESOURCE_MANAGER;
+}
+
 static NTSTATUS
 enlistment_rollback(const struct ktm_event *event, struct ktm_effects *effects)
 {
@@ -285,7 +314,9 @@ enlistment_rollback(const struct ktm_event *event, struct ktm_effects *effects)
     if (en->is_superior)
         TRY(enlistment_reserve(en));
     ktm_raise_clock(tx->ktm, event->clock);
-    transaction_abort(tx, en->is_superior ? REASON_SUPERIOR : REASON_RESOURCE_MANAGER, en, effects);
+    transaction_abort(tx, rollback_reason(event), en, effects);
+    if (event->abort_rm)
+        tx->abort_rm = *event->abort_rm; /* the branch knows better who it was */
     return STATUS_SUCCESS;
 }
 
@@ -330,7 +361,7 @@ enlistment_answer(const struct ktm_event *event, struct ktm_effects *effects)
 static void
 enlistment_lose(struct enlistment *en)
 {
-    enlistment_become(en, en->rm->is_volatile ? EN_FINISHED : EN_OFFLINE);
+    enlistment_become(en, enlistment_comes_back(en) ? EN_OFFLINE : EN_FINISHED);
 }
 
 static void

@@ -30,6 +30,7 @@ enlistment_asks(const struct enlistment *en, uint32_t what)
 {
     return en->mask & what;
 }
+bool enlistment_comes_back(const struct enlistment *en); /* lost, it waits for its RM [PE-13] */
 NTSTATUS enlistment_reserve(struct enlistment *en);
 NTSTATUS enlistment_answer(const struct ktm_event *event, struct ktm_effects *effects);
 NTSTATUS enlistment_create_step(struct ktm *ktm, const struct ktm_event *event,

@@ -428,6 +428,8 @@ resource_manager_is_over(const struct resource_manager *rm)
 {
     const struct enlistment *en;
 
+    if (rm->is_branch)
+        return list_is_empty(&rm->en_list); /* it is there for its enlistments only */
     if (rm->is_open)
         return false;
     if (rm->ktm->state == KTM_CLOSED)
@@ -460,6 +462,8 @@ enlistment_reap(struct enlistment *en)
     if (atomic_load(&en->object.holds) || !list_is_empty(&en->in_delivery) ||
         !enlistment_is_over(en))
         return false;
+    if (rm->is_branch && !transaction_is_over(tx))
+        return false; /* without handles, it is its transaction that keeps it */
     guid_map_remove(&rm->ens, &en->link);
     list_remove(&en->in_rm);
     list_remove(&en->in_tx);
@@ -469,7 +473,7 @@ enlistment_reap(struct enlistment *en)
     if (en->state != EN_FINISHED)
         enlistment_become(en, EN_FINISHED);
     enlistment_destroy(en);
-    if (!rm->is_open)
+    if (!rm->is_open || rm->is_branch)
         resource_manager_reap(rm);
     return true;
 }

@@ -136,6 +136,7 @@ struct resource_manager {
     _Atomic bool
         is_online;  /* has recovered since it was opened; a volatile one always is [OP-18] */
     bool is_listed; /* in ktm->rms: can be found */
+    bool is_branch; /* internal: stands for another TM, whose identity is its GUID [BR-03] */
     uint32_t create_options;
     uint16_t description[DESCRIPTION_UNITS_MAX];
     uint8_t description_units;
@@ -206,6 +207,7 @@ struct enlistment {
     bool is_superior;
     bool is_attached; /* has a handle, and its RM is open */
     bool is_closing;  /* its RM was closed, which it has yet to be told */
+    bool is_unlogged; /* the link to a branch that has nothing to remember [VOL-04] */
     uint32_t mask;
     uint32_t undelivered; /* callback mode: bits whose callback has yet to run */
     int64_t undelivered_clock;
@@ -228,6 +230,7 @@ struct ktm_event {
     void *key;            /* EN_RECOVER */
     uint32_t what;        /* EN_CALLBACK_FAILED: the notification */
     enum abort_reason reason;
+    const GUID *abort_rm; /* EN_ROLLBACK by a link: whom its branch names, NULL: nobody */
 };
 
 enum ktm_effect_type {
@@ -300,6 +303,14 @@ struct transaction *ktm_next_undecided(struct ktm *ktm, struct transaction *afte
  * (NULL: from the start), or NULL [CLOSE-RM-01]. */
 struct enlistment *resource_manager_next_closing(struct resource_manager *rm,
                                                  struct enlistment *after);
+
+/* Takes an Active enlistment that nobody has seen yet out of its transaction: as if it had never
+ * been. The caller holds it; it is freed with the last hold. */
+void enlistment_retract(struct enlistment *en);
+/* What CreateEnlistment answers by the state of the transaction. */
+NTSTATUS enlistment_may_join(const struct transaction *tx, const struct enlistment *en) must_use;
+/* It is the part, in this TM, of a transaction whose root is in another [BR-03]. */
+bool transaction_is_branch(const struct transaction *tx);
 
 NTSTATUS notification_mask_check(uint32_t mask, bool is_superior) must_use; /* [MASK-01..12] */
 bool enlistment_is_recoverable(

@@ -19,11 +19,13 @@ enum { HEADER_SIZE = 32, VERSION = 1 };
 /* PREPARE, COMMIT: description units 1, has superior 1, zero 2, enlistments 4, then the
  * description's units. */
 enum { BODY_SIZE = 8 };
-/* The superior: enlistment 16, RM 16, mask 4, zero 4. */
+/* The superior: enlistment 16, RM 16, mask 4, flags 4. */
 enum { SUPERIOR_SIZE = 40 };
-/* An enlistment: enlistment 16, RM 16, mask 4, recovery information 4, RM description units 1, zero
- * 3; then the description's units, then the recovery information. */
+/* An enlistment: enlistment 16, RM 16, mask 4, recovery information 4, RM description units 1,
+ * flags 1, zero 2; then the description's units, then the recovery information. */
 enum { ENLISTMENT_SIZE = 44 };
+/* Flags: the RM stands for another TM, whose identity is its GUID [BR-03]. */
+enum { FLAG_BRANCH = 1 };
 /* RECINFO: enlistment 16, bytes 4, zero 4, then the bytes. */
 enum { RECINFO_SIZE = 24 };
 
@@ -70,7 +72,7 @@ put_enlistment(uint8_t *out, const struct enlistment *en)
     out = put_guid(out, &en->rm->link.guid);
     le32_put(out, en->mask);
     le32_put(out + 4, en->recovery_info_size);
-    le32_put(out + 8, en->rm->description_units);
+    le32_put(out + 8, en->rm->description_units | (uint32_t)(en->rm->is_branch * FLAG_BRANCH) << 8);
     out = put_units(out + 12, en->rm->description, en->rm->description_units);
     if (en->recovery_info_size)
         memcpy(out, en->recovery_info, en->recovery_info_size);
@@ -90,7 +92,7 @@ put_transaction(uint8_t *out, const struct transaction *tx)
         out = put_guid(out, &tx->superior->link.guid);
         out = put_guid(out, &tx->superior->rm->link.guid);
         le32_put(out, tx->superior->mask);
-        le32_put(out + 4, 0);
+        le32_put(out + 4, tx->superior->rm->is_branch * FLAG_BRANCH);
         out += 8;
     }
     LIST_EACH (en, &tx->enlistments, in_tx) {
@@ -218,8 +220,8 @@ record_is_marker(struct bytes record)
 
 /* The RM of a logged enlistment, Offline, so that it can be opened or adopted [RECOV-07]. */
 static NTSTATUS
-replay_rm(struct ktm *ktm, const GUID *guid, const uint16_t *description, size_t units,
-          struct resource_manager **out)
+replay_rm(struct ktm *ktm, const GUID *guid, uint32_t flags, const uint16_t *description,
+          size_t units, struct resource_manager **out)
 {
     struct resource_manager *rm = ktm_find_resource_manager(ktm, guid);
 
@@ -234,7 +236,10 @@ replay_rm(struct ktm *ktm, const GUID *guid, const uint16_t *description, size_t
             resource_manager_destroy(rm);
             return status;
         }
+        rm->is_branch = flags & FLAG_BRANCH;
     }
+    if (flags & ~(uint32_t)FLAG_BRANCH || rm->is_branch != (flags & FLAG_BRANCH))
+        return corrupt();
     if (units) {
         memcpy(rm->description, description, units * sizeof(*description));
         rm->description_units = (uint8_t)units;
@@ -333,24 +338,24 @@ replay_participants(struct ktm *ktm, struct transaction *tx, struct cursor *curs
 
     if (has_superior) {
         GUID guid = take_guid(cursor), rm_guid = take_guid(cursor);
-        uint32_t mask = take_u32(cursor);
+        uint32_t mask = take_u32(cursor), flags = take_u32(cursor);
 
-        take(cursor, 4);
         if (cursor->failed)
             return corrupt();
-        TRY(replay_rm(ktm, &rm_guid, NULL, 0, &rm));
+        TRY(replay_rm(ktm, &rm_guid, flags, NULL, 0, &rm));
         TRY(replay_enlistment(tx, rm, &guid, mask, true, bytes_of(NULL, 0)));
     }
     for (; count && !cursor->failed; count--) {
         GUID guid = take_guid(cursor), rm_guid = take_guid(cursor);
-        uint32_t mask = take_u32(cursor), info_size = take_u32(cursor), rm_units = take_u32(cursor);
+        uint32_t mask = take_u32(cursor), info_size = take_u32(cursor), rm_word = take_u32(cursor);
+        uint32_t rm_units = rm_word & 0xFF;
         struct bytes info;
 
         take_units(cursor, rm_units, units);
         info = bytes_of(take(cursor, info_size), info_size);
         if (cursor->failed)
             return corrupt();
-        TRY(replay_rm(ktm, &rm_guid, units, rm_units, &rm));
+        TRY(replay_rm(ktm, &rm_guid, rm_word >> 8, units, rm_units, &rm));
         TRY(replay_enlistment(tx, rm, &guid, mask, false, info));
     }
     return cursor->failed || cursor->left.size ? corrupt() : STATUS_SUCCESS;

@@ -75,6 +75,12 @@ transaction_is_recoverable(const struct transaction *tx)
     return false;
 }
 
+bool
+transaction_is_branch(const struct transaction *tx)
+{
+    return tx->superior && tx->superior->rm->is_branch;
+}
+
 static void
 outcome_set(struct transaction *tx, enum transaction_outcome outcome)
 {
@@ -233,8 +239,8 @@ decide_commit(struct transaction *tx, struct ktm_effects *effects)
         else if (en->state == EN_OFFLINE || en->state == EN_RECOVERING)
             continue; /* hears of it when it recovers [PT-38] */
         else if (!en->is_attached)
-            enlistment_become(en,
-                              en->rm->is_volatile ? EN_FINISHED : EN_OFFLINE); /* [CLOSE-EN-06] */
+            enlistment_become(en, enlistment_comes_back(en) ? EN_OFFLINE
+                                                            : EN_FINISHED); /* [CLOSE-EN-06] */
         else {
             enlistment_become(en, EN_COMMITTED_NOTIFY); /* [PE-06] */
             effects_notify(effects, en, TRANSACTION_NOTIFY_COMMIT);
@@ -437,7 +443,7 @@ transaction_client(const struct ktm_event *event, struct ktm_effects *effects)
         return client_rollback(tx, effects);
     case KTM_TX_CLOSE: /* [CLOSE-TX-01..07] */
         tx->is_open = false;
-        if (tx->state == TX_ACTIVE && !tx->commit_requested)
+        if (tx->state == TX_ACTIVE && !tx->commit_requested && !transaction_is_branch(tx))
             transaction_abort(tx, REASON_TX_CLOSED, NULL, effects);
         return STATUS_SUCCESS;
     case KTM_TX_TIMEOUT: /* without effect once the log is asked, delegated, prepared or decided
@@ -479,7 +485,7 @@ prepared(struct transaction *tx, struct ktm_effects *effects)
     LIST_EACH (en, &tx->enlistments,
                in_tx) /* those that left while the log was busy [CLOSE-EN-05] */
         if (!en->is_superior && !en->is_attached && en->state <= EN_PREPARED)
-            enlistment_become(en, en->rm->is_volatile ? EN_FINISHED : EN_OFFLINE);
+            enlistment_become(en, enlistment_comes_back(en) ? EN_OFFLINE : EN_FINISHED);
     if (tx->superior->is_attached)
         effects_notify(effects, tx->superior, TRANSACTION_NOTIFY_PREPARE_COMPLETE);
     else
