@@ -12,16 +12,14 @@ check_enlist(const struct ktm_event *event)
 
     TRY(object_check_alive(&event->rm->object));
     TRY(object_check_alive(&event->tx->object));
-    if (bound != event->rm->ktm && !bound->is_nursery) /* another TM [ENL-CREATE-18, -19, BR-07] */
-        return status_raise(event->tx->create_options & TRANSACTION_DO_NOT_PROMOTE
-                                ? STATUS_TRANSACTION_REQUIRED_PROMOTION
-                                : STATUS_NOT_SUPPORTED);
+    if (bound != event->rm->ktm && !bound->is_nursery)
+        return STATUS_TRANSACTION_REQUIRED_PROMOTION;
     return STATUS_SUCCESS;
 }
 
-/* Under the lock of the TM, and of the nursery when the transaction is in it. */
-static NTSTATUS
-enlist_locked(struct run *run, struct ktm_event *event, bool is_unbound, struct object **out)
+NTSTATUS
+enlistment_enter_locked(struct run *run, struct ktm_event *event, bool is_unbound,
+                        struct object **out)
 {
     struct object *en = &event->en->object;
     NTSTATUS status;
@@ -40,28 +38,40 @@ enlist_locked(struct run *run, struct ktm_event *event, bool is_unbound, struct 
 }
 
 NTSTATUS
-engine_en_create(struct object *rm, struct object *tx, uint32_t create_options,
-                 NOTIFICATION_MASK mask, void *key, struct object **out)
+enlistment_enter(struct ktm_event *event, struct object **out)
 {
-    struct engine_tm *tm = tm_of_ktm(AS_RM(rm)->ktm);
-    struct ktm_event event = {.type = KTM_EN_CREATE, .tx = AS_TX(tx), .rm = AS_RM(rm)};
-    GUID guid = fresh_guid(tm->engine);
+    struct engine_tm *tm = tm_of_ktm(event->rm->ktm);
     struct object *made = NULL;
     struct run run;
-    bool is_unbound;
-    NTSTATUS status;
+    bool is_unbound = transaction_lock_for_binding(&run, tm, event->tx);
+    NTSTATUS status = enlistment_enter_locked(&run, event, is_unbound, &made);
 
-    event.en = enlistment_create(&guid, mask, create_options & ENLISTMENT_SUPERIOR, key);
-    if (!event.en)
-        return status_raise(STATUS_INSUFFICIENT_RESOURCES); /* [ENL-CREATE-08] */
-    is_unbound = transaction_lock_for_binding(&run, tm, event.tx);
-    status = enlist_locked(&run, &event, is_unbound, &made);
     if (is_unbound) /* an Active transaction: the step has called nobody, nor let go of the lock */
         sys_mutex_unlock(&tm->engine->nursery->mutex);
     run_end(&run);
     if (status == STATUS_SUCCESS)
         *out = made;
-    else
+    return status;
+}
+
+NTSTATUS
+engine_en_create(struct object *rm, struct object *tx, uint32_t create_options,
+                 NOTIFICATION_MASK mask, void *key, struct object **out)
+{
+    struct ktm_event event = {.type = KTM_EN_CREATE, .tx = AS_TX(tx), .rm = AS_RM(rm)};
+    GUID guid = fresh_guid(tm_of_ktm(event.rm->ktm)->engine);
+    NTSTATUS status;
+
+    event.en = enlistment_create(&guid, mask, create_options & ENLISTMENT_SUPERIOR, key);
+    if (!event.en)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES); /* [ENL-CREATE-08] */
+    event.en->rm = event.rm;
+    status = enlistment_enter(&event, out);
+    if (status == STATUS_TRANSACTION_REQUIRED_PROMOTION) /* bound to another TM [ENL-CREATE-18] */
+        status = event.tx->create_options & TRANSACTION_DO_NOT_PROMOTE
+                     ? status_raise(status) /* [ENL-CREATE-19, BR-02] */
+                     : span_enlist(&event, out);
+    if (status != STATUS_SUCCESS)
         enlistment_destroy(event.en);
     return status;
 }

@@ -25,6 +25,7 @@ struct engine_tm {
     struct object object;
     struct engine *engine;
     struct list in_engine;
+    uint64_t number; /* in order of registration, which is that of the list */
     struct sys_mutex mutex; /* surrounds every step of 'core' */
     struct ktm core;
     /* the log; all NULL or 0 for a volatile TM */
@@ -71,6 +72,7 @@ struct engine {
     struct sys_mutex mutex; /* the registry: 'tms' */
     struct sys_mutex attaching;
     struct list tms;
+    uint64_t registered; /* how many there have been */
     struct engine_tm *nursery; /* transactions not bound yet; never in 'tms' */
     struct timers timers;
     struct freeze freeze;
@@ -116,6 +118,8 @@ void run_release(struct run *run, struct object *object);
 /* After a log failure: everything that is not decided is rolled back [LOG-13]. Or at the end
  * [CLOSE-TM-01]. */
 void run_shutdown(struct run *run, enum abort_reason reason);
+/* The last handle of the RM is gone: all its enlistments are closed [CLOSE-RM-01]. */
+void run_close_rm(struct run *run, struct resource_manager *rm);
 void run_wake(struct run *run, struct object *object);
 /* Appends a record that nobody waits for. */
 void run_append(struct run *run, struct transaction *tx, enum record_type record);
@@ -182,6 +186,7 @@ bool transaction_lock_for_binding(struct run *run, struct engine_tm *tm, struct 
 NTSTATUS transaction_bind(struct engine_tm *tm, struct transaction *tx) must_use;
 void transaction_unbind(struct engine_tm *tm, struct transaction *tx);
 
+<<<<<<< HEAD
 
 /* ---- managers.c, loans.c ---- */
 
@@ -192,6 +197,33 @@ NTSTATUS rm_take_notification(struct resource_manager *rm, TRANSACTION_NOTIFICAT
 /* Under the lock: fills lent buffers with what is queued; gives all back and forgets the port. */
 void loans_serve(struct resource_manager *rm);
 void loans_cancel(struct resource_manager *rm);
+=======
+/* ---- enlistments.c ---- */
+
+/* event->en is filled in and enters transaction and RM; it belongs to them on success. Answers
+ * those of CreateEnlistment, and TRANSACTION_REQUIRED_PROMOTION: the transaction is bound to
+ * another TM. */
+NTSTATUS enlistment_enter(struct ktm_event *event, struct object **out) must_use;
+/* The same under the lock of the TM, and of the nursery when the transaction is in it. */
+NTSTATUS enlistment_enter_locked(struct run *run, struct ktm_event *event, bool is_unbound,
+                                 struct object **out) must_use;
+
+/* ---- span*.c: transactions over several TMs [BR-01..06] ---- */
+
+/* As enlistment_enter, for a transaction bound to another TM than that of the RM. event->en is NULL
+ * on return if it is no longer the caller's. */
+NTSTATUS span_enlist(struct ktm_event *event, struct object **out) must_use;
+/* Makes the internal RM of a branch or link work; under its TM's lock. */
+void span_rm_open(struct resource_manager *rm);
+/* The TM has come Online, or was shut down: the others are told. With no lock held. */
+void span_tm_online(struct engine_tm *tm);
+void span_tm_closed(const struct engine_tm *tm);
+/* Two transactions with one UOW that are parts of the same. */
+bool span_is_kin(const struct transaction *a, const struct transaction *b);
+/* Calls 'each', under the branch's lock, for every enlistment that its branches have. */
+void span_enlistments(struct object *root, void (*each)(void *context, const struct enlistment *en),
+                      void *context);
+>>>>>>> 9271b7b (engine: transactions span several managers)
 
 /* ---- timer.c ---- */
 
@@ -228,3 +260,5 @@ uint64_t freeze_run_timer(struct engine *engine);
 struct engine_tm *tm_create(struct engine *engine, bool is_volatile);
 void tm_destroy_if_over(struct engine_tm *tm); /* with its lock held; lets go of it */
 void tm_close(struct engine_tm *tm);           /* the last handle is gone; no lock held */
+/* Of the registry, whose lock is held; or NULL. */
+struct engine_tm *registry_find_identity(struct engine *engine, const GUID *identity);

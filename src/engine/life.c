@@ -64,6 +64,16 @@ close_enlistments(struct run *run, struct resource_manager *rm)
     }
 }
 
+void
+run_close_rm(struct run *run, struct resource_manager *rm)
+{
+    struct ktm_event event = {.type = KTM_RM_CLOSE, .rm = rm};
+    NTSTATUS status = run_step(run, &event);
+
+    CHECK(status == STATUS_SUCCESS);
+    close_enlistments(run, rm);
+}
+
 static void
 last_handle_closed(struct run *run, struct object *object)
 {
@@ -76,13 +86,16 @@ last_handle_closed(struct run *run, struct object *object)
         return;
     }
     switch (object->kind) {
-    case OBJECT_RM: /* [CLOSE-RM-01..05] */
-        event.type = KTM_RM_CLOSE;
-        event.rm = AS_RM(object);
+    case OBJECT_RM:                                       /* [CLOSE-RM-01..05] */
         atomic_fetch_or(&object->signal, SIGNAL_EXPIRED); /* waiting threads end [NOTIF-GET-15] */
         run_wake(run, object);
+<<<<<<< HEAD
         loans_cancel(AS_RM(object)); /* [NOTIF-ASYNC-06] */
         break;
+=======
+        run_close_rm(run, AS_RM(object));
+        return;
+>>>>>>> 9271b7b (engine: transactions span several managers)
     case OBJECT_TX: /* [CLOSE-TX-01..07] */
         event.type = KTM_TX_CLOSE;
         event.tx = AS_TX(object);
@@ -94,8 +107,6 @@ last_handle_closed(struct run *run, struct object *object)
     }
     status = run_step(run, &event);
     CHECK(status == STATUS_SUCCESS);
-    if (object->kind == OBJECT_RM)
-        close_enlistments(run, AS_RM(object));
 }
 
 /* The registry's lock is taken so that nobody finds a TM whose last handle is going. */

@@ -19,7 +19,7 @@ static NTSTATUS
 rm_adopt(struct resource_manager *rm, uint32_t create_options, const uint16_t *description,
          size_t units)
 {
-    if (rm->is_open)
+    if (rm->is_open || rm->is_branch) /* the latter stands for the TM of that identity */
         return status_raise(STATUS_OBJECT_NAME_COLLISION); /* [RM-CREATE-04] */
     if (rm->is_volatile != !!(create_options & RESOURCE_MANAGER_VOLATILE))
         return status_raise(STATUS_INVALID_PARAMETER); /* [RM-CREATE-16] */
@@ -97,7 +97,7 @@ engine_rm_open(struct object *tm, const GUID *guid, struct object **out)
     status = tm_check_online(tm); /* [RM-OPEN-05] */
     if (status == STATUS_SUCCESS) {
         rm = ktm_find_resource_manager(&run.tm->core, guid);
-        if (rm)
+        if (rm && !rm->is_branch)
             rm_open(rm, out);
         else
             status = status_raise(STATUS_RESOURCEMANAGER_NOT_FOUND); /* [RM-OPEN-02] */

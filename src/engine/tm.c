@@ -169,6 +169,12 @@ registry_find(struct engine *engine, const GUID *guid, bool by_log)
     return NULL;
 }
 
+struct engine_tm *
+registry_find_identity(struct engine *engine, const GUID *identity)
+{
+    return registry_find(engine, identity, false);
+}
+
 /* Enters the TM, unless its log or its identity is taken [TM-CREATE-11, NAME-01]. */
 static NTSTATUS
 registry_add(struct engine_tm *tm)
@@ -183,6 +189,7 @@ registry_add(struct engine_tm *tm)
     } else {
         tm->object.handles = 1;
         atomic_store(&tm->object.holds, 1);
+        tm->number = ++engine->registered;
         list_append(&engine->tms, &tm->in_engine);
     }
     sys_mutex_unlock(&engine->mutex);
@@ -362,12 +369,14 @@ engine_tm_rename(struct engine *engine, const char *log_path, const GUID *expect
 static bool
 knows_any_of(struct engine_tm *other, const struct engine_tm *tm)
 {
-    const struct transaction *tx;
+    const struct transaction *tx, *same;
     bool knows = false;
 
     sys_mutex_lock(&other->mutex);
-    LIST_EACH (tx, &tm->core.tx_list, in_ktm)
-        knows = knows || ktm_find_transaction(&other->core, &tx->link.guid);
+    LIST_EACH (tx, &tm->core.tx_list, in_ktm) {
+        same = ktm_find_transaction(&other->core, &tx->link.guid);
+        knows = knows || (same && !span_is_kin(tx, same));
+    }
     sys_mutex_unlock(&other->mutex);
     return knows;
 }
@@ -393,6 +402,7 @@ check_collisions(struct engine_tm *tm)
 static void
 recovery_finish(struct engine_tm *tm, const int64_t *clock, bool reached_end)
 {
+    struct resource_manager *rm;
     struct transaction *tx;
 
     if (clock && *clock > 0 && tm->core.clock < *clock)
@@ -400,6 +410,9 @@ recovery_finish(struct engine_tm *tm, const int64_t *clock, bool reached_end)
     if (!reached_end)
         return;
     ktm_replay_end(&tm->core);
+    LIST_EACH (rm, &tm->core.rm_list, in_ktm)
+        if (rm->is_branch)
+            span_rm_open(rm);
     tm->core.state = KTM_ONLINE;
     LIST_EACH (tx, &tm->core.tx_list, in_ktm)
         if (tm_log_reserve_now(tm, tx) != STATUS_SUCCESS)
@@ -463,6 +476,8 @@ engine_tm_recover(struct object *object, const int64_t *clock)
     if (is_mine)
         status = recover(tm, clock);
     sys_mutex_unlock(&tm->engine->attaching);
+    if (is_mine && status == STATUS_SUCCESS)
+        span_tm_online(tm); /* [BR-04] */
     return status;
 }
 
@@ -546,6 +561,7 @@ tm_close(struct engine_tm *tm)
     tm->core.state = KTM_CLOSED; /* every handle below has expired [CLOSE-TM-03] */
     expire_all(&run);
     run_end(&run);
+    span_tm_closed(tm);
     sys_mutex_lock(&tm->engine->attaching);
     tm_log_detach(tm); /* it can be attached again [CLOSE-TM-04] */
     sys_mutex_unlock(&tm->engine->attaching);
@@ -608,7 +624,7 @@ each_below(struct engine_tm *tm, enum object_kind kind, void (*each)(void *, con
         return;
     if (kind == OBJECT_RM) {
         LIST_EACH (rm, &tm->core.rm_list, in_ktm)
-            if (rm->is_listed)
+            if (rm->is_listed && !rm->is_branch)
                 each(context, &rm->link.guid);
     } else {
         LIST_EACH (tx, &tm->core.tx_list, in_ktm)
@@ -626,6 +642,30 @@ each_in_tm(struct engine_tm *tm, enum object_kind kind, void (*each)(void *, con
     sys_mutex_unlock(&tm->mutex);
 }
 
+/* Told as the transaction that it is a branch of. */
+static bool
+is_told_elsewhere(struct engine *engine, const struct transaction *tx)
+{
+    const struct engine_tm *root;
+
+    if (!transaction_is_branch(tx))
+        return false;
+    root = registry_find(engine, &tx->superior->rm->link.guid, false);
+    return root && root->core.state == KTM_ONLINE;
+}
+
+static void
+each_root_below(struct engine_tm *tm, void (*each)(void *, const GUID *), void *context)
+{
+    struct transaction *tx;
+
+    sys_mutex_lock(&tm->mutex);
+    LIST_EACH (tx, &tm->core.tx_list, in_ktm)
+        if (tm->core.state == KTM_ONLINE && tx->is_listed && !is_told_elsewhere(tm->engine, tx))
+            each(context, &tx->link.guid);
+    sys_mutex_unlock(&tm->mutex);
+}
+
 /* Every transaction once: the nursery is locked until all are told, so that none moves from there
  * to a TM meanwhile. */
 static void
@@ -636,7 +676,7 @@ each_transaction(struct engine *engine, void (*each)(void *, const GUID *), void
     sys_mutex_lock(&engine->nursery->mutex);
     each_below(engine->nursery, OBJECT_TX, each, context);
     LIST_EACH (tm, &engine->tms, in_engine)
-        each_in_tm(tm, OBJECT_TX, each, context);
+        each_root_below(tm, each, context);
     sys_mutex_unlock(&engine->nursery->mutex);
 }
 

@@ -8,7 +8,7 @@
 /* Is it there; with a handle when 'out' is given. What is being rebuilt is known, but not handed
  * out: the next record may take it away again. */
 static bool
-find_in(struct engine_tm *tm, const GUID *uow, struct object **out)
+find_in(struct engine_tm *tm, const GUID *uow, bool only_root, struct object **out)
 {
     struct transaction *tx;
     int state;
@@ -18,21 +18,25 @@ find_in(struct engine_tm *tm, const GUID *uow, struct object **out)
     tx = state == KTM_CLOSED ? NULL : ktm_find_transaction(&tm->core, uow);
     if (out && state != KTM_ONLINE && state != KTM_OFFLINE)
         tx = NULL;
+    if (tx && only_root && transaction_is_branch(tx))
+        tx = NULL;
     if (tx && out)
         object_hand_out(&tx->object, out);
     sys_mutex_unlock(&tm->mutex);
     return tx != NULL;
 }
 
-/* In every TM and among the unbound; under the registry's lock. */
+/* In every TM and among the unbound, a root rather than its branches; under the registry's lock. */
 static bool
 find_everywhere(struct engine *engine, const GUID *uow, struct object **out)
 {
-    bool is_found = find_in(engine->nursery, uow, out);
+    bool is_found = find_in(engine->nursery, uow, true, out);
     struct engine_tm *tm;
 
     LIST_EACH (tm, &engine->tms, in_engine)
-        is_found = is_found || find_in(tm, uow, out);
+        is_found = is_found || find_in(tm, uow, true, out);
+    LIST_EACH (tm, &engine->tms, in_engine)
+        is_found = is_found || find_in(tm, uow, false, out);
     return is_found;
 }
 
@@ -128,7 +132,7 @@ engine_tx_open(struct engine *engine, const GUID *uow, struct object *tm, struct
 
     if (tm) {
         TRY(tm_check_online(tm)); /* [TX-OPEN-10] */
-        is_found = find_in(AS_TM(tm), uow, out);
+        is_found = find_in(AS_TM(tm), uow, false, out);
     } else {
         sys_mutex_lock(&engine->mutex);
         is_found = find_everywhere(engine, uow, out);
@@ -271,26 +275,44 @@ engine_tx_query(struct object *object, struct engine_tx_info *out)
     return status;
 }
 
+struct pairs {
+    TRANSACTION_ENLISTMENT_PAIR *list;
+    size_t room, count;
+};
+
+static void
+pairs_add(void *context, const struct enlistment *en)
+{
+    struct pairs *pairs = context;
+
+    if (pairs->count < pairs->room)
+        pairs->list[pairs->count] = pair_of(en);
+    pairs->count++;
+}
+
 NTSTATUS
-engine_tx_enlistments(struct object *object, TRANSACTION_ENLISTMENT_PAIR *pairs, size_t room,
+engine_tx_enlistments(struct object *object, TRANSACTION_ENLISTMENT_PAIR *list, size_t room,
                       size_t *count)
 {
+    struct pairs pairs = {.list = list, .room = room};
     const struct enlistment *en;
+    bool has_branches = false;
     struct run run;
     NTSTATUS status;
-    size_t n = 0;
 
     run_begin(&run, object);
     status = object_check_alive(object);
-    if (status == STATUS_SUCCESS) {
+    if (status == STATUS_SUCCESS)
         LIST_EACH (en, &AS_TX(object)->enlistments, in_tx) {
-            if (n < room)
-                pairs[n] = pair_of(en);
-            n++;
+            if (en->rm->is_branch && !en->is_superior)
+                has_branches = true; /* and their enlistments are told instead [TX-QUERY-06] */
+            else
+                pairs_add(&pairs, en);
         }
-        *count = n;
-    }
     run_end(&run);
+    if (has_branches)
+        span_enlistments(object, pairs_add, &pairs);
+    *count = pairs.count;
     return status;
 }
 
