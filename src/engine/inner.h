@@ -25,7 +25,7 @@ struct engine_tm {
     struct object object;
     struct engine *engine;
     struct list in_engine;
-    uint64_t number; /* in order of registration, which is that of the list */
+    uint64_t number;        /* in order of registration, which is that of the list */
     struct sys_mutex mutex; /* surrounds every step of 'core' */
     struct ktm core;
     /* the log; all NULL or 0 for a volatile TM */
@@ -72,7 +72,7 @@ struct engine {
     struct sys_mutex mutex; /* the registry: 'tms' */
     struct sys_mutex attaching;
     struct list tms;
-    uint64_t registered; /* how many there have been */
+    uint64_t registered;       /* how many there have been */
     struct engine_tm *nursery; /* transactions not bound yet; never in 'tms' */
     struct timers timers;
     struct freeze freeze;
@@ -186,8 +186,6 @@ bool transaction_lock_for_binding(struct run *run, struct engine_tm *tm, struct 
 NTSTATUS transaction_bind(struct engine_tm *tm, struct transaction *tx) must_use;
 void transaction_unbind(struct engine_tm *tm, struct transaction *tx);
 
-<<<<<<< HEAD
-
 /* ---- managers.c, loans.c ---- */
 
 /* Copies the oldest record out if it fits. Answers: TIMEOUT (there is none), BUFFER_TOO_SMALL
@@ -197,7 +195,7 @@ NTSTATUS rm_take_notification(struct resource_manager *rm, TRANSACTION_NOTIFICAT
 /* Under the lock: fills lent buffers with what is queued; gives all back and forgets the port. */
 void loans_serve(struct resource_manager *rm);
 void loans_cancel(struct resource_manager *rm);
-=======
+
 /* ---- enlistments.c ---- */
 
 /* event->en is filled in and enters transaction and RM; it belongs to them on success. Answers
@@ -223,7 +221,6 @@ bool span_is_kin(const struct transaction *a, const struct transaction *b);
 /* Calls 'each', under the branch's lock, for every enlistment that its branches have. */
 void span_enlistments(struct object *root, void (*each)(void *context, const struct enlistment *en),
                       void *context);
->>>>>>> 9271b7b (engine: transactions span several managers)
 
 /* ---- timer.c ---- */
 

@@ -89,13 +89,9 @@ last_handle_closed(struct run *run, struct object *object)
     case OBJECT_RM:                                       /* [CLOSE-RM-01..05] */
         atomic_fetch_or(&object->signal, SIGNAL_EXPIRED); /* waiting threads end [NOTIF-GET-15] */
         run_wake(run, object);
-<<<<<<< HEAD
         loans_cancel(AS_RM(object)); /* [NOTIF-ASYNC-06] */
-        break;
-=======
         run_close_rm(run, AS_RM(object));
         return;
->>>>>>> 9271b7b (engine: transactions span several managers)
     case OBJECT_TX: /* [CLOSE-TX-01..07] */
         event.type = KTM_TX_CLOSE;
         event.tx = AS_TX(object);
