@@ -230,7 +230,7 @@ TEST(after_an_orderly_shutdown_there_is_next_to_nothing_to_read) /* LOG-09 CLOSE
     for (unsigned n = 0; n < 500; n++)
         EXPECT_STATUS(STATUS_PENDING, commit_one(world, busy, true));
     world_rm_close(world, busy);
-    world_close_tm(world);
+    world_close_tm(world, false);
     EXPECT_OK(world_open_tm(world));
     before = log_info(world);
     EXPECT(before.last_lsn - before.base_lsn <= 3 * 512); /* the marker and the restart record */

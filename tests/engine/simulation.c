@@ -373,7 +373,7 @@ static void
 shut_down_and_start(struct simulation *s)
 {
     listen(s, "- shutdown");
-    world_close_tm(s->world);
+    world_close_tm(s->world, false);
     crash(s); /* after which there is little to recover */
     recover(s);
 }

@@ -137,53 +137,94 @@ handle_close(struct object **handle)
     *handle = NULL;
 }
 
-/* Handles below a TM that was closed: expired, but somebody has to close them. */
+struct object *
+world_tm_of(struct world *world, const struct world_rm *rm)
+{
+    return rm->is_elsewhere ? world->other : world->tm;
+}
+
+/* Handles below TMs that were closed: expired, but somebody has to close them. */
 static void
 close_expired(struct world *world)
 {
     EACH (en, world->ens)
-        handle_close(&en->handle);
+        if (en->exists && !world_tm_of(world, en->rm))
+            handle_close(&en->handle);
     EACH (tx, world->txs)
-        handle_close(&tx->handle);
+        if (!world->tm)
+            handle_close(&tx->handle);
     EACH (rm, world->rms)
-        handle_close(&rm->handle);
+        if (rm->exists && !world_tm_of(world, rm))
+            handle_close(&rm->handle);
 }
 
-NTSTATUS
-world_open_tm(struct world *world)
+static NTSTATUS
+open_tm(struct world *world, bool is_other)
 {
-    EXPECT(!world->tm);
+    bool is_volatile = is_other ? world->is_other_volatile : world->is_volatile;
+    const char *log = is_other ? WORLD_OTHER_LOG : WORLD_LOG;
+
     close_expired(world);
     if (!world->engine)
         TRY(engine_create(world->layer ? world->layer : sys_fault_sys(world->fault),
                           &world->engine));
     world->is_dead = false;
     cut_plan(world);
-    world->clock = 0;
+    *(is_other ? &world->other_clock : &world->clock) = 0;
     callback_world = world;
-    if (world->is_volatile)
-        return engine_tm_create(world->engine, NULL, NULL, 0, &world->tm);
-    return engine_tm_create(world->engine, WORLD_LOG, NULL, 0, &world->tm);
+    return engine_tm_create(world->engine, is_volatile ? NULL : log, NULL, 0,
+                            is_other ? &world->other : &world->tm);
+}
+
+NTSTATUS
+world_open_tm(struct world *world)
+{
+    EXPECT(!world->tm);
+    TRY(open_tm(world, false));
+    return world->has_other && !world->other ? open_tm(world, true) : STATUS_SUCCESS;
+}
+
+static NTSTATUS
+recover_tm(struct world *world, bool is_other)
+{
+    if (is_other ? world->is_other_volatile : world->is_volatile)
+        return STATUS_SUCCESS;
+    return engine_tm_recover(is_other ? world->other : world->tm, NULL);
 }
 
 NTSTATUS
 world_recover_tm(struct world *world)
 {
-    return world->is_volatile ? STATUS_SUCCESS : engine_tm_recover(world->tm, NULL);
+    if (!world->has_other)
+        return recover_tm(world, false);
+    TRY(recover_tm(world, world->is_other_first));
+    return recover_tm(world, !world->is_other_first);
 }
 
 NTSTATUS
 world_start(struct world *world)
 {
-    TRY(world_open_tm(world));
+    if (!world->tm)
+        TRY(open_tm(world, false));
+    if (world->has_other && !world->other)
+        TRY(open_tm(world, true));
     return world_recover_tm(world);
+}
+
+NTSTATUS
+world_start_one(struct world *world, bool is_other)
+{
+    TRY(open_tm(world, is_other));
+    TRY(recover_tm(world, is_other));
+    world_hear(world); /* those of the other TM may hear of what was in doubt [BR-04] */
+    return STATUS_SUCCESS;
 }
 
 /* What no handle and no session outlives. Volatile RMs lose their memory of what was under way. */
 static void
 forget_session(struct world *world)
 {
-    world->tm = NULL;
+    world->tm = world->other = NULL;
     EACH (rm, world->rms) {
         rm->handle = NULL;
         rm->is_recovering = false;
@@ -197,7 +238,7 @@ forget_session(struct world *world)
         en->handle = NULL;
         en->owes = en->told = 0;
         en->is_asked = en->has_key = false;
-        if (en->exists && (en->rm->is_volatile || world->is_volatile))
+        if (en->exists && en->rm->is_volatile)
             en->is_over = true;
     }
 }
@@ -206,8 +247,7 @@ void
 world_crash(struct world *world, bool power_cut, enum sys_sim_keep keep, uint64_t choice)
 {
     world->is_dead = true;
-    if (!world->tm)
-        close_expired(world);
+    close_expired(world);
     if (!power_cut)
         sys_sim_crash(world->process);
     else if (sys_sim_has_power(world->sim))
@@ -221,14 +261,19 @@ world_crash(struct world *world, bool power_cut, enum sys_sim_keep keep, uint64_
 }
 
 void
-world_close_tm(struct world *world)
+world_close_tm(struct world *world, bool is_other)
 {
-    struct object *tm = world->tm;
+    struct object **tm = is_other ? &world->other : &world->tm, *handle = *tm;
 
-    if (!tm)
+    if (!handle)
         return;
-    engine_handle_close(tm);
-    world->tm = NULL;
+    engine_handle_close(handle);
+    *tm = NULL;
+    EACH (en, world->ens)
+        if (en->exists && en->rm->is_elsewhere == is_other) {
+            en->owes = en->told = 0;
+            en->is_asked = en->has_key = false;
+        }
     world_hear(world);
 }
 
@@ -243,10 +288,10 @@ rm_opened(struct world_rm *rm)
     return rm->has_callback ? engine_rm_callbacks(rm->handle, callback, rm) : STATUS_SUCCESS;
 }
 
-NTSTATUS
-world_rm_create(struct world *world, char name, bool is_volatile, bool has_callback)
+static NTSTATUS
+rm_create(struct world *world, const struct world_rm *wanted)
 {
-    struct world_rm *rm = world_rm(world, name);
+    struct world_rm *rm = world_rm(world, wanted->name);
 
     for (size_t i = 0; !rm; i++) {
         EXPECT(i < WORLD_RMS);
@@ -254,23 +299,45 @@ world_rm_create(struct world *world, char name, bool is_volatile, bool has_callb
             rm = &world->rms[i];
     }
     if (!rm->exists)
-        *rm = (struct world_rm){.exists = true,
-                                .name = name,
-                                .guid = world_guid('R', name),
-                                .is_volatile = is_volatile || world->is_volatile,
-                                .has_callback = has_callback};
-    TRY(engine_rm_create(world->tm, &rm->guid, rm->is_volatile ? RESOURCE_MANAGER_VOLATILE : 0,
-                         NULL, 0, &rm->handle));
+        *rm = *wanted;
+    TRY(engine_rm_create(world_tm_of(world, rm), &rm->guid,
+                         rm->is_volatile ? RESOURCE_MANAGER_VOLATILE : 0, NULL, 0, &rm->handle));
     return rm_opened(rm);
+}
+
+NTSTATUS
+world_rm_create(struct world *world, char name, bool is_volatile, bool has_callback)
+{
+    struct world_rm rm = {.exists = true,
+                          .name = name,
+                          .guid = world_guid('R', name),
+                          .is_volatile = is_volatile || world->is_volatile,
+                          .has_callback = has_callback};
+
+    return rm_create(world, &rm);
+}
+
+NTSTATUS
+world_rm_create_elsewhere(struct world *world, char name, bool is_volatile, bool has_callback)
+{
+    struct world_rm rm = {.exists = true,
+                          .name = name,
+                          .guid = world_guid('R', name),
+                          .is_volatile = is_volatile || world->is_other_volatile,
+                          .is_elsewhere = true,
+                          .has_callback = has_callback};
+
+    return rm_create(world, &rm);
 }
 
 NTSTATUS
 world_rm_open(struct world *world, struct world_rm *rm)
 {
-    NTSTATUS status = engine_rm_open(world->tm, &rm->guid, &rm->handle); /* RECOV step 2 */
+    NTSTATUS status =
+        engine_rm_open(world_tm_of(world, rm), &rm->guid, &rm->handle); /* RECOV step 2 */
 
     if (status == STATUS_RESOURCEMANAGER_NOT_FOUND)
-        return world_rm_create(world, rm->name, rm->is_volatile, rm->has_callback);
+        return rm_create(world, rm);
     TRY(status);
     return rm_opened(rm);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A small world around one transaction manager: a simulated machine, resource managers with a
- * memory of their own that survives crashes, clients who remember what they were told, and a judge
- * who compares.
+ * A small world around one transaction manager, or two: a simulated machine, resource managers with
+ * a memory of their own that survives crashes, clients who remember what they were told, and a
+ * judge who compares.
  *
  * The resource managers are perfect: what one has promised or done is in its memory before it
  * answers, as a real one would force its own log first. So whatever disagrees is the fault of the
@@ -31,6 +31,7 @@ struct world_rm {
     GUID guid;
     bool exists;
     bool is_volatile;
+    bool is_elsewhere;  /* its TM is the other one */
     bool has_callback;  /* asks for callbacks when it is opened */
     bool answers;       /* says yes to everything at once; in callback mode inside the callback */
     bool is_recovering; /* between the engine's recovery of it and LAST_RECOVER */
@@ -84,17 +85,21 @@ struct world {
     struct sys *layer;       /* another one above it, or NULL */
     struct engine *engine;   /* NULL: no process is running */
     struct object *tm;       /* NULL: closed */
-    bool is_volatile;
-    bool is_dead;   /* the process of this session has ended: nothing is heard any more */
-    bool is_mortal; /* the first call that 'fault' makes fail is where the process dies */
+    struct object *other;    /* the other TM; NULL: closed, or there is none */
+    bool is_volatile;        /* the TM is */
+    bool has_other;
+    bool is_other_volatile;
+    bool is_other_first; /* it recovers before the TM does */
+    bool is_dead;        /* the process of this session has ended: nothing is heard any more */
+    bool is_mortal;      /* the first call that 'fault' makes fail is where the process dies */
     struct world_rm rms[WORLD_RMS];
     struct world_tx txs[WORLD_TXS];
     struct world_en ens[WORLD_ENS];
     uint64_t cut_at; /* the operation of the machine at which the power fails; 0: never */
     enum sys_sim_cut cut_how;
-    int64_t clock;       /* highest seen in this session [INV-12] */
-    unsigned heard;      /* notifications */
-    unsigned deaf_after; /* the process dies when it has heard so many; 0: never */
+    int64_t clock, other_clock; /* highest seen in this session [INV-12] */
+    unsigned heard;             /* notifications */
+    unsigned deaf_after;        /* the process dies when it has heard so many; 0: never */
     unsigned stop_after; /* … when it has carried out so many commands of a scenario; 0: never */
     unsigned verified;   /* how often world_verify has made a transaction */
     char violation[400]; /* the first; empty: none */
@@ -105,7 +110,8 @@ struct world {
     void *listener_context;
 };
 
-#define WORLD_LOG "/ktm"
+#define WORLD_LOG       "/ktm"
+#define WORLD_OTHER_LOG "/other"
 
 /* 'sim' NULL: a new machine with this seed; else borrowed: the caller destroys it. */
 struct world *world_create(struct sys_sim *sim, uint64_t seed, bool is_volatile);
@@ -122,7 +128,7 @@ void world_tell(struct world *world, const char *format, ...) __attribute__((for
 
 /* ---- sessions ---- */
 
-/* A process starts, creates or opens the TM and recovers it. */
+/* A process starts, creates or opens the TMs that are not open and recovers them. */
 NTSTATUS world_start(struct world *world);
 /* The same in two steps. */
 NTSTATUS world_open_tm(struct world *world);
@@ -132,8 +138,12 @@ NTSTATUS world_recover_tm(struct world *world);
 void world_cut_at(struct world *world, uint64_t operation, enum sys_sim_cut how);
 /* The process ends without warning; with 'power_cut' the machine too. */
 void world_crash(struct world *world, bool power_cut, enum sys_sim_keep keep, uint64_t choice);
+/* One of the TMs is opened and recovered, the other not. */
+NTSTATUS world_start_one(struct world *world, bool is_other);
 /* The TM's last handle is closed; what lies below stays, expired. */
-void world_close_tm(struct world *world);
+void world_close_tm(struct world *world, bool is_other);
+/* The TM of an RM; NULL: closed. */
+struct object *world_tm_of(struct world *world, const struct world_rm *rm);
 
 /* ---- what actors do; each returns what the engine answered, then everybody hears ---- */
 
@@ -142,6 +152,9 @@ struct world_en *world_en(struct world *world, char name);
 struct world_tx *world_tx(struct world *world, char name);
 
 NTSTATUS world_rm_create(struct world *world, char name, bool is_volatile, bool has_callback);
+/* The same, in the other TM. */
+NTSTATUS world_rm_create_elsewhere(struct world *world, char name, bool is_volatile,
+                                   bool has_callback);
 NTSTATUS world_rm_open(struct world *world, struct world_rm *rm);
 /* RecoverResourceManager; 'whole': and RecoverEnlistment for every RECOVER, and the answers that
  * its memory gives to a superior's questions. */

@@ -10,7 +10,7 @@ world_recover_all(struct world *world)
 {
     TRY(world_start(world));
     EACH (rm, world->rms) {
-        if (!rm->exists || rm->is_volatile || world->is_volatile || world_is_dead(world))
+        if (!rm->exists || rm->is_volatile || rm->handle || world_is_dead(world))
             continue;
         TRY(world_rm_open(world, rm));
         TRY(world_rm_recover(world, rm, true));
@@ -63,12 +63,12 @@ collect_one(void *context, const GUID *guid)
 /* Only for a superior that has not come for the end may a finished transaction be kept
  * [RECOV-43]; it does not come when it has heard of the end before a crash. */
 static void
-verify_kept(struct world *world, const GUID *uow)
+verify_kept(struct world *world, struct object *tm, const GUID *uow)
 {
     struct object *handle = NULL;
     struct engine_tx_info info;
 
-    if (engine_tx_open(world->engine, uow, world->tm, &handle) != STATUS_SUCCESS ||
+    if (engine_tx_open(world->engine, uow, tm, &handle) != STATUS_SUCCESS ||
         engine_tx_query(handle, &info) != STATUS_SUCCESS) {
         world_blame(world, "a listed transaction cannot be opened");
         return;
@@ -80,22 +80,37 @@ verify_kept(struct world *world, const GUID *uow)
 }
 
 static void
-verify_nothing_left(struct world *world)
+verify_tm(struct world *world, struct object *tm)
 {
     struct left left = {.count = 0};
 
+    EXPECT_OK(engine_enumerate(world->engine, tm, OBJECT_TX, collect_one, &left));
+    for (unsigned i = 0; i < left.count; i++)
+        verify_kept(world, tm, &left.uows[i]);
+}
+
+static void
+verify_nothing_left(struct world *world)
+{
     EACH (tx, world->txs)
         if (tx->exists && tx->handle)
             world_tx_close(world, tx);
     EACH (en, world->ens)
         if (en->exists && en->handle)
             world_en_close(world, en);
-    EXPECT_OK(engine_enumerate(world->engine, world->tm, OBJECT_TX, collect_one, &left));
-    for (unsigned i = 0; i < left.count; i++)
-        verify_kept(world, &left.uows[i]);
+    verify_tm(world, world->tm);
+    if (world->other)
+        verify_tm(world, world->other);
 }
 
-/* A new transaction of two durable RMs commits. */
+static NTSTATUS
+make_rm(struct world *world, char name, bool is_elsewhere)
+{
+    return is_elsewhere ? world_rm_create_elsewhere(world, name, false, false)
+                        : world_rm_create(world, name, false, false);
+}
+
+/* A new transaction of two durable RMs commits; they are of both TMs if there are two. */
 static void
 verify_works(struct world *world)
 {
@@ -115,8 +130,7 @@ verify_works(struct world *world)
         struct world_rm *rm;
 
         if (!world_rm(world, (char)(names[i] - 'a' + 'A')) &&
-            world_rm_create(world, (char)(names[i] - 'a' + 'A'), world->is_volatile, false) !=
-                STATUS_SUCCESS)
+            make_rm(world, (char)(names[i] - 'a' + 'A'), i && world->other) != STATUS_SUCCESS)
             world_blame(world, "no RM can be made any more");
         rm = world_rm(world, (char)(names[i] - 'a' + 'A'));
         if (rm && !rm->handle && world_rm_open(world, rm) != STATUS_SUCCESS)
@@ -148,7 +162,7 @@ world_verify(struct world *world)
     EACH (tx, world->txs)
         if (tx->exists)
             verify_transaction(world, tx);
-    if (world_is_dead(world) || !world->tm)
+    if (world_is_dead(world) || !world->tm || (world->has_other && !world->other))
         return;
     verify_nothing_left(world);
     verify_works(world);

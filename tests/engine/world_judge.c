@@ -82,7 +82,7 @@ judge_other(struct world *world, const struct world_en *en, uint32_t what,
     if (is_commit && (owes_phase_0 || other->owes == TRANSACTION_NOTIFY_PREPARE))
         world_blame(world, "INV-10: COMMIT to %s while %s owes a vote", en->name, other->name);
     if (is_commit && other->mask & TRANSACTION_NOTIFY_PREPARE && !other->rm->is_volatile &&
-        !world->is_volatile && !other->is_read_only && other->memory != MEMORY_PREPARED &&
+        !other->is_read_only && other->memory != MEMORY_PREPARED &&
         other->memory != MEMORY_COMMITTED)
         world_blame(world, "INV-02: COMMIT to %s, but %s has not promised", en->name, other->name);
 }
@@ -321,15 +321,15 @@ fetch(struct world *world, struct world_rm *rm)
 }
 
 static void
-look_at_clock(struct world *world)
+look_at_clock(struct world *world, struct object *tm, int64_t *clock)
 {
     struct engine_tm_info info;
 
-    engine_tm_query(world->tm, &info);
-    if (info.clock < world->clock)
-        world_blame(world, "CLOCK-10 INV-12: the clock fell from %lld to %lld",
-                    (long long)world->clock, (long long)info.clock);
-    world->clock = info.clock;
+    engine_tm_query(tm, &info);
+    if (info.clock < *clock)
+        world_blame(world, "CLOCK-10 INV-12: the clock fell from %lld to %lld", (long long)*clock,
+                    (long long)info.clock);
+    *clock = info.clock;
     if (info.state == KTM_OFFLINE)
         EACH (tx, world->txs)
             tx->may_be_unavailable = true;
@@ -339,7 +339,8 @@ static bool
 owes_commit(struct world *world, const struct world_tx *tx)
 {
     EACH_EN_OF(en, world, tx, tx)
-    if (en->owes == TRANSACTION_NOTIFY_COMMIT && en->handle && en->rm->handle)
+    if (en->owes == TRANSACTION_NOTIFY_COMMIT && en->handle && en->rm->handle &&
+        world_tm_of(world, en->rm))
         return true;
     return false;
 }
@@ -400,9 +401,14 @@ world_hear(struct world *world)
     EACH (rm, world->rms)
         if (rm->exists)
             fetch(world, rm);
-    if (world_is_dead(world) || !world->tm)
+    if (world_is_dead(world))
         return;
-    look_at_clock(world);
+    if (world->tm)
+        look_at_clock(world, world->tm, &world->clock);
+    if (world->other)
+        look_at_clock(world, world->other, &world->other_clock);
+    if (!world->tm)
+        return;
     EACH (tx, world->txs)
         look_at(world, tx);
     answer_at_once(world);

@@ -21,8 +21,10 @@ TEST(
 
 TEST(without_memory_a_transaction_is_not_bound) /* GEN-06 ENL-CREATE-08 */
 {
-    HANDLE rm = new_volatile_rm(new_volatile_tm()), tx = new_tx(NULL), en;
+    HANDLE rm = new_volatile_rm(new_volatile_tm()), tx, en;
 
+    EXPECT_OK(NtCreateTransaction(&tx, TRANSACTION_ALL_ACCESS, NULL, NULL, NULL,
+                                  TRANSACTION_DO_NOT_PROMOTE, 0, 0, NULL, NULL));
     for (uint64_t n = 1;; n++) {
         HANDLE other = new_volatile_rm(new_volatile_tm());
         NTSTATUS status;
@@ -36,7 +38,7 @@ TEST(without_memory_a_transaction_is_not_bound) /* GEN-06 ENL-CREATE-08 */
         }
         EXPECT_STATUS(STATUS_INSUFFICIENT_RESOURCES, status);
     }
-    EXPECT_STATUS(STATUS_NOT_SUPPORTED, /* another TM's [BR-07] */
+    EXPECT_STATUS(STATUS_TRANSACTION_REQUIRED_PROMOTION, /* it is bound now [BR-02] */
                   NtCreateEnlistment(&en, ENLISTMENT_ALL_ACCESS, rm, tx, NULL, 0, MASK_FULL, NULL));
 }
 

@@ -8,11 +8,12 @@ sweep_with(const char *name, enum spy_mistake mistake, char violation[600])
 {
     char path[512];
     owned(scenario_free) struct scenario *scenario = NULL;
-    struct sys_sim *base = sweep_base(false);
+    struct sys_sim *base;
     unsigned runs = 0;
 
     snprintf(path, sizeof(path), "%s/tests/scenarios/%s.txt", test_source(), name);
     scenario = scenario_load(path);
+    base = sweep_base(scenario);
     spy_make(mistake);
     sweep_run(scenario, base, SWEEP_CUT, violation, &runs);
     if (!violation[0])
@@ -31,7 +32,8 @@ TEST(every_mistake_is_found) /* INV-01 INV-04 LOG-02 LOG-03 */
         {SPY_SWALLOWS_SYNCS, "two-managers"}, {SPY_FORCES_NOTHING, "two-managers"},
         {SPY_LOSES_COMMITS, "two-managers"},  {SPY_FORGETS_EARLY, "two-managers"},
         {SPY_LOSES_PREPARES, "scen-11"},      {SPY_FORCES_NOTHING, "scen-11"},
-        {SPY_LOSES_COMMITS, "scen-12"},
+        {SPY_LOSES_COMMITS, "scen-12"},       {SPY_LOSES_PREPARES, "branch"},
+        {SPY_LOSES_COMMITS, "branch"},        {SPY_FORCES_NOTHING, "branch"},
     };
 
     if (test_sweep_is_short())

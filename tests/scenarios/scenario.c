@@ -159,17 +159,21 @@ en_of(struct runner *runner, const char *name)
 static NTSTATUS
 make_rm(struct runner *runner, char name, const struct words *words)
 {
-    bool is_volatile = words_have(words, "volatile") || runner->world->is_volatile;
+    struct world *world = runner->world;
+    bool is_volatile = words_have(words, "volatile"), calls = words_have(words, "callbacks");
     struct world_rm *rm;
 
-    TRY(world_rm_create(runner->world, name, is_volatile, words_have(words, "callbacks")));
-    rm = world_rm(runner->world, name);
+    if (words_have(words, "there"))
+        TRY(world_rm_create_elsewhere(world, name, is_volatile, calls));
+    else
+        TRY(world_rm_create(world, name, is_volatile, calls));
+    rm = world_rm(world, name);
     rm->answers = words_have(words, "answers");
-    if (!is_volatile) {
+    if (!rm->is_volatile) {
         NTSTATUS status;
 
         runner->is_quiet = true;
-        status = world_rm_recover(runner->world, rm, false);
+        status = world_rm_recover(world, rm, false);
         runner->is_quiet = false;
         return NT_SUCCESS(status) ? STATUS_SUCCESS : status;
     }
@@ -259,6 +263,10 @@ do_clock(struct runner *runner, const struct words *words)
     (void)words;
     engine_tm_query(runner->world->tm, &info);
     world_tell(runner->world, "%lld", (long long)info.clock);
+    if (runner->world->other) {
+        engine_tm_query(runner->world->other, &info);
+        world_tell(runner->world, "there %lld", (long long)info.clock);
+    }
     return STATUS_SUCCESS;
 }
 
@@ -274,8 +282,11 @@ tell_name(void *context, const GUID *guid)
 static NTSTATUS
 do_left(struct runner *runner, const struct words *words)
 {
-    (void)words;
-    return engine_enumerate(runner->world->engine, runner->world->tm, OBJECT_TX, tell_name, runner);
+    bool is_there = words_have(words, "there");
+
+    return engine_enumerate(runner->world->engine,
+                            is_there ? runner->world->other : runner->world->tm, OBJECT_TX,
+                            tell_name, runner);
 }
 
 static NTSTATUS
@@ -284,8 +295,8 @@ do_close(struct runner *runner, const struct words *words)
     const char *name = words->at[1];
     struct world *world = runner->world;
 
-    if (strcmp(name, "tm") == 0)
-        world_close_tm(world);
+    if (strcmp(name, "tm") == 0 || strcmp(name, "other") == 0)
+        world_close_tm(world, strcmp(name, "other") == 0);
     else if (world_tx(world, *name))
         world_tx_close(world, tx_of(runner, name));
     else if (world_rm(world, *name))
@@ -368,7 +379,10 @@ do_power(struct runner *runner, const struct words *words)
 static NTSTATUS
 do_start(struct runner *runner, const struct words *words)
 {
-    (void)words;
+    if (words_have(words, "here"))
+        return world_start_one(runner->world, false);
+    if (words_have(words, "there"))
+        return world_start_one(runner->world, true);
     return world_start(runner->world);
 }
 
@@ -460,7 +474,8 @@ is_possible(struct runner *runner, const struct words *words, enum subject subje
     struct world_en *en = world_en(world, *name);
     struct world_rm *rm = world_rm(world, *name);
 
-    if (!world->tm && subject != OPEN_ANY && subject != OPEN_EN && subject != OPEN_TX)
+    if (!world->tm && !world->other && subject != OPEN_ANY && subject != OPEN_EN &&
+        subject != OPEN_TX)
         return strcmp(words->at[0], "start") == 0 || strcmp(words->at[0], "crash") == 0 ||
                strcmp(words->at[0], "power") == 0 || strcmp(words->at[0], "disk") == 0;
     switch (subject) {
@@ -472,9 +487,10 @@ is_possible(struct runner *runner, const struct words *words, enum subject subje
         return en && en->handle;
     case OPEN_ANY:
         return (tx && tx->handle) || (en && en->handle) || (rm && rm->handle) ||
-               (strcmp(name, "tm") == 0 && world->tm);
+               (strcmp(name, "tm") == 0 && world->tm) ||
+               (strcmp(name, "other") == 0 && world->other);
     case ANY:
-        return (tx && !tx->handle) || (rm && !rm->handle);
+        return (tx && !tx->handle) || (rm && !rm->handle && world_tm_of(world, rm));
     case IN_OPEN_TX: {
         const char *by = words_after(words, "by");
         struct world_rm *its = world_rm(world, by ? *by : (char)(*name - 'a' + 'A'));
@@ -482,7 +498,7 @@ is_possible(struct runner *runner, const struct words *words, enum subject subje
         return in_tx && in_tx->handle && (!its || its->handle);
     }
     case CLOSED_RM:
-        return rm && !rm->handle;
+        return rm && !rm->handle && world_tm_of(world, rm);
     case RM_OR_EN:
         return rm ? rm->handle != NULL : en && en->rm->handle;
     }
@@ -536,7 +552,7 @@ run_command(struct runner *runner, const char *command)
     EXPECT(strlen(command) < sizeof(copy));
     snprintf(copy, sizeof(copy), "%s", command);
     EXPECT(words_split(copy, &words));
-    if (!words.count || strcmp(words.at[0], "volatile") == 0)
+    if (!words.count || strcmp(words.at[0], "volatile") == 0 || strcmp(words.at[0], "two") == 0)
         return;
     runner->seen[0] = 0;
     status = run_words(runner, &words);
@@ -569,13 +585,25 @@ next_command(const char **text, char command[200])
     }
 }
 
-bool
-scenario_is_volatile(const struct scenario *scenario)
+/* The first command says of what kind the world is: "volatile", or "two": two TMs, "two volatile",
+ * "two volatile there". */
+struct world *
+scenario_world(const struct scenario *scenario, struct sys_sim *sim)
 {
     const char *text = scenario->commands;
-    char command[200];
+    char command[200] = "";
+    struct words words;
+    bool has_other, is_volatile, only_there;
+    struct world *world;
 
-    return next_command(&text, command) && strcmp(command, "volatile") == 0;
+    EXPECT(next_command(&text, command) && words_split(command, &words));
+    has_other = strcmp(words.at[0], "two") == 0;
+    only_there = words_have(&words, "there");
+    is_volatile = has_other ? words_have(&words, "volatile") : strcmp(words.at[0], "volatile") == 0;
+    world = world_create(sim, 1, is_volatile && !only_there);
+    world->has_other = has_other;
+    world->is_other_volatile = has_other && is_volatile;
+    return world;
 }
 
 void
@@ -609,8 +637,7 @@ scenario_run(const struct scenario *scenario, struct world *world, char **trace)
 bool
 scenario_holds(const struct scenario *scenario, char **trace)
 {
-    owned(world_destroy) struct world *world =
-        world_create(NULL, 1, scenario_is_volatile(scenario));
+    owned(world_destroy) struct world *world = scenario_world(scenario, NULL);
 
     EXPECT_OK(world_start(world));
     scenario_run(scenario, world, trace);

@@ -54,7 +54,8 @@ OWNED_BY(struct scenario, scenario_free)
  * earlier one failed) is left out; with one it fails the test. */
 void scenario_run(const struct scenario *scenario, struct world *world, char **trace);
 /* A scenario that begins with "volatile". */
-bool scenario_is_volatile(const struct scenario *scenario);
+/* The world it begins with; 'sim': as for world_create. */
+struct world *scenario_world(const struct scenario *scenario, struct sys_sim *sim);
 /* Runs it on a machine of its own, and answers whether the trace is the expected one; 'trace' as
  * above. Whatever the world's judge has to say fails the test. */
 bool scenario_holds(const struct scenario *scenario, char **trace);

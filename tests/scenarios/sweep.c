@@ -78,9 +78,9 @@ remember_where(const struct scenario *scenario, const struct sweep_point *point)
 /* ---- one run ---- */
 
 struct sys_sim *
-sweep_base(bool is_volatile)
+sweep_base(const struct scenario *scenario)
 {
-    struct world *world = world_create(NULL, 1, is_volatile);
+    struct world *world = scenario_world(scenario, NULL);
     struct sys_sim *sim;
 
     EXPECT_OK(world_start(world));
@@ -199,6 +199,7 @@ recover_and_verify(struct world *world, const char *when)
 static void
 recover(struct world *world, const struct sweep_point *point)
 {
+    world->is_other_first = point->n & 1;
     if (point->again) {
         world_cut_at(world, operations(world) + point->again, SIM_CUT_WITHIN);
         if (world_recover_all(world) != STATUS_SUCCESS && !world_is_dead(world))
@@ -223,8 +224,7 @@ bool
 sweep_point_run(const struct scenario *scenario, struct sys_sim *base,
                 const struct sweep_point *point, char violation[600])
 {
-    owned(world_destroy) struct world *world =
-        world_create(sys_sim_copy(base), 0, scenario_is_volatile(scenario));
+    owned(world_destroy) struct world *world = scenario_world(scenario, sys_sim_copy(base));
     struct liar liar = {.lie = LIE_SYNC, .n = 1, .is_lasting = true};
     bool has_fired;
 

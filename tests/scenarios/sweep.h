@@ -42,5 +42,5 @@ bool sweep_point_run(const struct scenario *scenario, struct sys_sim *base,
 /* All points of a kind, or a sample of them. Stops at the first violation. Counts the runs. */
 void sweep_run(const struct scenario *scenario, struct sys_sim *base, enum sweep_kind kind,
                char violation[600], unsigned *runs);
-/* A machine on which a TM has been made and left. */
-struct sys_sim *sweep_base(bool is_volatile);
+/* A machine on which the TMs of the scenario have been made and left. */
+struct sys_sim *sweep_base(const struct scenario *scenario);

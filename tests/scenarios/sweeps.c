@@ -34,7 +34,7 @@ run(void)
     skip_under_thread_sanitizer();
     snprintf(path, sizeof(path), "%s/tests/scenarios/%s.txt", test_source(), test_name());
     scenario = scenario_load(path);
-    base = sweep_base(scenario_is_volatile(scenario));
+    base = sweep_base(scenario);
     for (int kind = 0; kind < SWEEP_KINDS; kind++) {
         unsigned before = runs;
 
