@@ -47,7 +47,9 @@ typedef uintptr_t arguments[10];
     NT_TX_SERVICES(S)                                                                              \
     NT_RM_SERVICES(S)                                                                              \
     NT_EN_SERVICES(S)                                                                              \
-    NT_REQUEST_SERVICES(S)
+    NT_REQUEST_SERVICES(S)                                                                         \
+    NT_EVENT_SERVICES(S)                                                                           \
+    NT_PORT_SERVICES(S)
 
 WITH_HANDLE(CALLERS)
 
@@ -64,6 +66,7 @@ static LARGE_INTEGER now;
 static union {
     TRANSACTION_PROPERTIES_INFORMATION properties;
     RESOURCEMANAGER_COMPLETION_INFORMATION port;
+    PVOID pointers[4];
     char bytes[200];
 } room;
 
@@ -147,6 +150,9 @@ good_of(enum service_number service)
         return (struct good){0, {0, P(&room), 200, P(&now)}};
     case SERVICE_RegisterProtocolAddressInformation:
         return (struct good){0, {0, P(&unknown)}};
+    case SERVICE_RemoveIoCompletion:
+        return (struct good){
+            0, {0, P(&room.pointers[0]), P(&room.pointers[1]), P(&room.pointers[2]), P(&now)}};
     default: /* the handle, and nothing else that is needed */
         good.at = services[service].kind ? 0 : -1;
         return good;
@@ -155,7 +161,7 @@ good_of(enum service_number service)
 
 /* ---- the table ---- */
 
-static HANDLE objects[OBJECT_EN + 1];
+static HANDLE objects[OBJECT_PORT + 1];
 
 static void
 surroundings(void)
@@ -168,6 +174,8 @@ surroundings(void)
     objects[OBJECT_RM] = party.rm[0];
     objects[OBJECT_TX] = party.tx;
     objects[OBJECT_EN] = party.en[0];
+    EXPECT_OK(NtCreateEvent(&objects[OBJECT_EVENT], EVENT_ALL_ACCESS, NULL, NotificationEvent, 0));
+    EXPECT_OK(NtCreateIoCompletion(&objects[OBJECT_PORT], IO_COMPLETION_ALL_ACCESS, NULL, 0));
 }
 
 static NTSTATUS
@@ -212,7 +220,7 @@ TEST(every_service_with_a_handle_is_in_the_table) /* GEN-01 GEN-04 */
     }
     /* all but those of any object (ob.c), those without handles, and those whose handle's kind
      * depends on the question (matrix.c) */
-    EXPECT_EQ(SERVICES - 4 - 5 - 1, count);
+    EXPECT_EQ(SERVICES - 4 - 7 - 1, count);
 }
 
 TEST(no_handle_a_stale_one_and_one_of_each_other_kind) /* GEN-01 GEN-04 GEN-06 */
@@ -230,7 +238,7 @@ TEST(no_handle_a_stale_one_and_one_of_each_other_kind) /* GEN-01 GEN-04 GEN-06 *
         expect(service, "INVALID_HANDLE_VALUE", STATUS_INVALID_HANDLE, INVALID_HANDLE_VALUE);
         if (service != SERVICE_CreateTransaction && service != SERVICE_OpenTransaction)
             expect(service, "NULL", STATUS_INVALID_HANDLE, NULL);
-        for (uint8_t other = OBJECT_TM; other <= OBJECT_EN; other++)
+        for (uint8_t other = OBJECT_TM; other <= OBJECT_PORT; other++)
             if (other != kind) {
                 expect(service, "another kind", STATUS_OBJECT_TYPE_MISMATCH, objects[other]);
                 expect(service, "another kind without rights", STATUS_OBJECT_TYPE_MISMATCH,
@@ -288,7 +296,7 @@ TEST(handles_that_have_expired) /* OBJ-21 CLOSE-TM-03 GEN-05 */
         uint8_t kind = services[service].kind;
         HANDLE weak;
 
-        if (kind == OBJECT_TM)
+        if (kind == OBJECT_TM || kind > OBJECT_EN)
             continue;
         surroundings();
         weak = duplicate(objects[kind], 0);
