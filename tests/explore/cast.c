@@ -145,7 +145,8 @@ cast_rm_serve(struct cast_rm *rm)
         if (status == STATUS_TRANSACTION_OBJECT_EXPIRED)
             return; /* [NOTIF-GET-15] */
         EXPECT_OK(status);
-        if (note->TransactionNotification == TRANSACTION_NOTIFY_RECOVER)
+        if (note->TransactionNotification &
+            (TRANSACTION_NOTIFY_RECOVER | TRANSACTION_NOTIFY_RECOVER_QUERY))
             cast_recover(rm, (const void *)(note + 1));
         else if (note->TransactionKey)
             cast_hear(note->TransactionKey, part_object(note->TransactionKey),
@@ -190,16 +191,17 @@ cast_act_unbound(unsigned number)
     return act_make(number, NULL, 0);
 }
 
-NTSTATUS
-cast_try_enlist(struct act *act, struct cast_rm *rm, uint32_t mask, struct part **out)
+static NTSTATUS
+enlist(struct act *act, struct cast_rm *rm, uint32_t mask, bool is_superior, struct part **out)
 {
     struct part *part = &act->parts[act->part_count++];
     struct engine_en_info info;
     struct object *en = NULL;
     NTSTATUS status;
 
-    *part = (struct part){.act = act, .rm = rm, .mask = mask};
-    status = engine_en_create(rm->rm, act->tx, 0, mask, part, &en);
+    *part = (struct part){.act = act, .rm = rm, .mask = mask, .is_superior = is_superior};
+    status =
+        engine_en_create(rm->rm, act->tx, is_superior ? ENLISTMENT_SUPERIOR : 0, mask, part, &en);
     if (status != STATUS_SUCCESS) {
         part->mask = 0; /* nobody: takes no part */
         return status;
@@ -212,6 +214,21 @@ cast_try_enlist(struct act *act, struct cast_rm *rm, uint32_t mask, struct part 
         EXPECT(guid_equal(&info.guid, &part->guid));
     *out = part;
     return STATUS_SUCCESS;
+}
+
+NTSTATUS
+cast_try_enlist(struct act *act, struct cast_rm *rm, uint32_t mask, struct part **out)
+{
+    return enlist(act, rm, mask, false, out);
+}
+
+struct part *
+cast_superior(struct act *act, struct cast_rm *rm)
+{
+    struct part *part = NULL;
+
+    EXPECT_OK(enlist(act, rm, CAST_SUPERIOR, true, &part));
+    return part;
 }
 
 struct part *

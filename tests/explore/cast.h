@@ -22,7 +22,11 @@ enum { CAST_RMS = 4, CAST_ACTS = 4, CAST_PARTS = 4 };
 #define CAST_FULL                                                                                  \
     (TRANSACTION_NOTIFY_PREPREPARE | TRANSACTION_NOTIFY_PREPARE | TRANSACTION_NOTIFY_COMMIT |      \
      TRANSACTION_NOTIFY_ROLLBACK)
-#define CAST_TWO    (CAST_FULL & ~(uint32_t)TRANSACTION_NOTIFY_PREPREPARE)
+#define CAST_TWO (CAST_FULL & ~(uint32_t)TRANSACTION_NOTIFY_PREPREPARE)
+#define CAST_SUPERIOR                                                                              \
+    (TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_PREPREPARE_COMPLETE |                        \
+     TRANSACTION_NOTIFY_PREPARE_COMPLETE | TRANSACTION_NOTIFY_COMMIT_COMPLETE |                    \
+     TRANSACTION_NOTIFY_ROLLBACK_COMPLETE)
 #define CAST_SINGLE (CAST_FULL | TRANSACTION_NOTIFY_SINGLE_PHASE_COMMIT)
 
 /* What the resource manager's own log says of an enlistment. */
@@ -39,6 +43,7 @@ struct part {
     enum memory memory;
     bool votes_no, reads_only, rejects, is_lazy; /* lazy: a program answers for it */
     bool is_asked_again;                         /* RECOVER came */
+    bool is_superior; /* its memory: PREPARED when KTM has promised, then what it decides */
 };
 
 struct act {
@@ -101,6 +106,7 @@ void cast_rm_close(struct cast_rm *rm);
 struct act *cast_act(unsigned number, int64_t timeout); /* bound to the TM */
 struct act *cast_act_unbound(unsigned number);
 struct part *cast_enlist(struct act *act, struct cast_rm *rm, uint32_t mask);
+struct part *cast_superior(struct act *act, struct cast_rm *rm);
 NTSTATUS cast_try_enlist(struct act *act, struct cast_rm *rm, uint32_t mask, struct part **out);
 void cast_part_close(struct part *part);
 void cast_act_close(struct act *act);
@@ -115,7 +121,8 @@ void cast_look(struct act *act); /* asks for the outcome */
 void cast_hear(struct part *part, struct object *en, uint32_t what);
 /* The answer that is due, unless the program gives it later (is_lazy). */
 NTSTATUS cast_answer(struct part *part, struct object *en, uint32_t what);
-/* RECOVER: takes the enlistment up again, under its key [RECOV-08]. */
+/* RECOVER and RECOVER_QUERY: takes the enlistment up again, under its key [RECOV-08]; a superior
+ * says what it has decided, else that it is rolled back. */
 void cast_recover(struct cast_rm *rm, const TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT *argument);
 NTSTATUS cast_callback(PKENLISTMENT enlistment, PVOID rm_key, PVOID key, ULONG what,
                        PLARGE_INTEGER clock, ULONG length, PVOID argument);

@@ -32,7 +32,8 @@ told_aborted(struct act *act, const char *by)
 static bool
 has_promised(const struct part *part)
 {
-    return !(part->mask & TRANSACTION_NOTIFY_PREPARE) || part->memory != MEMORY_NOTHING;
+    return part->is_superior || !(part->mask & TRANSACTION_NOTIFY_PREPARE) ||
+           part->memory != MEMORY_NOTHING;
 }
 
 /* One whose enlistment has not returned may be none: it speaks for itself when it is told. */
@@ -44,6 +45,9 @@ judge_commit(const struct part *told)
     told_committed(act, "COMMIT");
     if (act->is_single_phase)
         return;
+    for (unsigned i = 0; i < act->part_count; i++)
+        if (act->parts[i].is_superior && act->parts[i].memory != MEMORY_COMMITTED)
+            test_fail(__FILE__, __LINE__, "INV-11: COMMIT, and the superior has not said so");
     for (unsigned i = 0; i < act->part_count; i++)
         if ((act->parts[i].en || &act->parts[i] == told) && !has_promised(&act->parts[i]))
             test_fail(__FILE__, __LINE__, "INV-02: COMMIT, and part %u has not promised", i);
@@ -111,6 +115,9 @@ answer_to(struct part *part, uint32_t what)
     case TRANSACTION_NOTIFY_COMMIT:
         part->memory = MEMORY_COMMITTED;
         return KTM_EN_COMMIT_COMPLETE;
+    case TRANSACTION_NOTIFY_PREPARE_COMPLETE:
+        part->memory = MEMORY_PREPARED;
+        return 0;
     case TRANSACTION_NOTIFY_ROLLBACK:
         part->memory = MEMORY_ABORTED;
         return KTM_EN_ROLLBACK_COMPLETE;
@@ -190,22 +197,44 @@ part_with(const GUID *guid)
     return NULL;
 }
 
+static void
+superior_answers(struct part *part, struct object *en)
+{
+    bool commits = part->memory == MEMORY_COMMITTED;
+    NTSTATUS status;
+
+    if (!commits)
+        part->memory = MEMORY_ABORTED;
+    status = engine_en_request(en, commits ? KTM_EN_COMMIT : KTM_EN_ROLLBACK, NULL);
+    EXPECT(NT_SUCCESS(status) || cast.rms_may_close);
+}
+
 void
 cast_recover(struct cast_rm *rm, const TRANSACTION_NOTIFICATION_RECOVERY_ARGUMENT *argument)
 {
     struct part *part = part_with(&argument->EnlistmentId);
     struct object *en = NULL;
     NTSTATUS status = engine_en_open(rm->rm, &argument->EnlistmentId, &en);
+    bool is_kept;
 
     EXPECT(part);
     part->is_asked_again = true;
     EXPECT(status == STATUS_SUCCESS || cast.rms_may_close);
     if (status != STATUS_SUCCESS)
         return;
+    is_kept = !part->en;
+    if (is_kept) { /* closed, it would be lost again [CLOSE-EN-05] */
+        part->en = en;
+        part->has_handle = true;
+        engine_hold(en);
+    }
     status = engine_en_recover(en, part);
     EXPECT(NT_SUCCESS(status) || cast.rms_may_close);
+    if (part->is_superior)
+        superior_answers(part, en);
     explore_point("has recovered an enlistment");
-    engine_handle_close(en);
+    if (!is_kept)
+        engine_handle_close(en);
 }
 
 NTSTATUS
@@ -215,7 +244,7 @@ cast_callback(PKENLISTMENT enlistment, PVOID rm_key, PVOID key, ULONG what, PLAR
     struct cast_rm *rm = rm_key;
 
     (void)clock, (void)length;
-    if (what == TRANSACTION_NOTIFY_RECOVER && argument) {
+    if (what & (TRANSACTION_NOTIFY_RECOVER | TRANSACTION_NOTIFY_RECOVER_QUERY) && argument) {
         cast_recover(rm, argument);
     } else if (key) {
         cast_hear(key, (struct object *)enlistment, what);
