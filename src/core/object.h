@@ -30,8 +30,9 @@ struct object {
     uint32_t handles; /* under the TM's lock */
     _Atomic uint32_t
         holds; /* handles + pointers + calls under way; the last goes under the TM's lock */
-    _Atomic uint32_t signal;  /* the word that waiters sleep on */
-    _Atomic uint32_t waiters; /* how many may be asleep on it */
-    _Atomic int wait_fd;      /* 0: none; else descriptor + 1 (KtmGetWaitFd) */
-    void *name;               /* nt/: the name it was given, or NULL; under nt/'s name lock */
+    _Atomic uint32_t signal;      /* the word that waiters sleep on */
+    _Atomic uint32_t waiters;     /* how many may be asleep on it */
+    _Atomic int wait_fd;          /* 0: none; else descriptor + 1 (KtmGetWaitFd) */
+    struct engine_watch *watches; /* engine/: who waits for one of several; under the TM's lock */
+    void *name;                   /* nt/: the name it was given, or NULL; under nt/'s name lock */
 };

@@ -145,6 +145,10 @@ NTSTATUS engine_rm_query(struct object *rm, struct engine_rm_info *out) must_use
  * TRANSACTION_OBJECT_EXPIRED [NOTIF-GET-01..18]. */
 NTSTATUS engine_rm_get_notification(struct object *rm, TRANSACTION_NOTIFICATION *out, uint32_t size,
                                     uint64_t deadline, uint32_t *length);
+/* The same through a handle made at 'epoch', as engine_wait_since. */
+NTSTATUS engine_rm_get_notification_since(struct object *rm, uint32_t epoch,
+                                          TRANSACTION_NOTIFICATION *out, uint32_t size,
+                                          uint64_t deadline, uint32_t *length);
 
 /* ---- notifications through a completion port ---- */
 
@@ -220,6 +224,24 @@ NTSTATUS engine_thaw(struct engine *engine);
 /* TX: until it is signalled; RM: until its queue is not empty. Answers: SUCCESS, TIMEOUT,
  * OBJECT_TYPE_MISMATCH (TM, EN), TRANSACTION_OBJECT_EXPIRED [OBJ-19, SIG-01..06]. */
 NTSTATUS engine_wait(struct object *object, uint64_t deadline);
+/* The same through a handle made at 'epoch' of the object: an RM that was closed since then has
+ * expired for it, whoever has it open now [CLOSE-RM-03]. */
+NTSTATUS engine_wait_since(struct object *object, uint32_t epoch, uint64_t deadline);
+
+/* For who waits for one of several objects: *word changes when any of those he watches may have
+ * become signalled or expired. */
+struct engine_watch {
+    struct object *object;
+    _Atomic uint32_t *word;
+    struct engine_watch *next;
+};
+void engine_watch_begin(struct engine_watch *watch, struct object *object, _Atomic uint32_t *word);
+void engine_watch_end(struct engine_watch *watch);
+/* The same, and what wakes them, for objects that are not the engine's; under the lock that guards
+ * their signal. */
+void engine_watch_add(struct engine_watch *watch, struct object *object, _Atomic uint32_t *word);
+void engine_watch_remove(struct engine_watch *watch);
+void engine_watches_tell(struct object *object);
 /* An eventfd, readable while the object is signalled (design D10); made once, closed with the
  * object. */
 NTSTATUS engine_wait_fd(struct object *object, int *fd) must_use;

@@ -213,8 +213,15 @@ NTSTATUS
 engine_rm_get_notification(struct object *object, TRANSACTION_NOTIFICATION *out, uint32_t size,
                            uint64_t deadline, uint32_t *length)
 {
-    uint32_t epoch = atomic_load(&object->epoch);
+    return engine_rm_get_notification_since(object, atomic_load(&object->epoch), out, size,
+                                            deadline, length);
+}
 
+NTSTATUS
+engine_rm_get_notification_since(struct object *object, uint32_t epoch,
+                                 TRANSACTION_NOTIFICATION *out, uint32_t size, uint64_t deadline,
+                                 uint32_t *length)
+{
     for (;;) {
         uint32_t seen = atomic_load(&object->signal);
         NTSTATUS status = look_for_notification(object, epoch, out, size, length);

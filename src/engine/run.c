@@ -53,6 +53,7 @@ run_wake(struct run *run, struct object *object)
 
     if (fd && atomic_load(&object->signal) & (SIGNAL_SET | SIGNAL_EXPIRED))
         sys_event_set(fd - 1);
+    engine_watches_tell(object);
     if (!atomic_load(&object->waiters))
         return;
     if (run->wake_count == WAKES_MAX) {

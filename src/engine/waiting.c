@@ -3,6 +3,8 @@
  * sleeps. */
 #include "engine/inner.h"
 
+#include <limits.h>
+
 /* Until one of the bits is set, or its TM is shut down. */
 void
 object_wait_for(struct object *object, uint32_t bits)
@@ -18,7 +20,13 @@ object_wait_for(struct object *object, uint32_t bits)
 NTSTATUS
 engine_wait(struct object *object, uint64_t deadline)
 {
-    uint32_t seen, epoch = atomic_load(&object->epoch);
+    return engine_wait_since(object, atomic_load(&object->epoch), deadline);
+}
+
+NTSTATUS
+engine_wait_since(struct object *object, uint32_t epoch, uint64_t deadline)
+{
+    uint32_t seen;
     bool is_late = false;
 
     if (object->kind != OBJECT_TX && object->kind != OBJECT_RM)
@@ -34,6 +42,57 @@ engine_wait(struct object *object, uint64_t deadline)
         return STATUS_SUCCESS;
     return seen & SIGNAL_EXPIRED ? status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED) : STATUS_TIMEOUT;
 }
+
+/* ---- one of several ---- */
+
+void
+engine_watch_add(struct engine_watch *watch, struct object *object, _Atomic uint32_t *word)
+{
+    *watch = (struct engine_watch){.object = object, .word = word, .next = object->watches};
+    object->watches = watch;
+}
+
+void
+engine_watch_remove(struct engine_watch *watch)
+{
+    struct engine_watch **at = &watch->object->watches;
+
+    while (*at != watch)
+        at = &(*at)->next;
+    *at = watch->next;
+}
+
+/* At once: without the lock a watch may end, and its word be gone. */
+void
+engine_watches_tell(struct object *object)
+{
+    for (struct engine_watch *watch = object->watches; watch; watch = watch->next) {
+        atomic_fetch_add(watch->word, 1);
+        sys_wake(watch->word, INT_MAX);
+    }
+}
+
+void
+engine_watch_begin(struct engine_watch *watch, struct object *object, _Atomic uint32_t *word)
+{
+    struct run run;
+
+    run_begin(&run, object);
+    engine_watch_add(watch, object, word);
+    run_end(&run);
+}
+
+void
+engine_watch_end(struct engine_watch *watch)
+{
+    struct run run;
+
+    run_begin(&run, watch->object);
+    engine_watch_remove(watch);
+    run_end(&run);
+}
+
+/* ---- descriptors ---- */
 
 void
 wait_fd_follow(struct object *object)

@@ -40,6 +40,7 @@ own_signal(struct object *object)
     atomic_fetch_add(&object->signal, SIGNAL_COUNT);
     if (fd)
         sys_event_set(fd - 1);
+    engine_watches_tell(object);
 }
 
 void
@@ -196,24 +197,49 @@ own_wait(struct object *object, uint64_t deadline, bool takes)
 }
 
 NTSTATUS
-any_wait(struct object *object, uint64_t deadline, bool takes)
+any_wait(const struct waited *waited, uint64_t deadline, bool takes)
 {
-    return is_own(object) ? own_wait(object, deadline, takes) : engine_wait(object, deadline);
+    return is_own(waited->object) ? own_wait(waited->object, deadline, takes)
+                                  : engine_wait_since(waited->object, waited->epoch, deadline);
 }
 
 NTSTATUS
-any_take_all(struct object *const *objects, size_t count)
+any_take_all(const struct waited *waited, size_t count)
 {
     NTSTATUS status = STATUS_SUCCESS;
 
     own_lock(); /* no event changes meanwhile; the engine's objects are looked at without a lock */
     for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++)
-        status = any_wait(objects[i], 0, false);
+        status = any_wait(&waited[i], 0, false);
     for (size_t i = 0; i < count && status == STATUS_SUCCESS; i++)
-        if (objects[i]->kind == OBJECT_EVENT && event_resets_itself(objects[i]))
-            own_unsignal(objects[i]);
+        if (waited[i].object->kind == OBJECT_EVENT && event_resets_itself(waited[i].object))
+            own_unsignal(waited[i].object);
     own_unlock();
     return status;
+}
+
+void
+any_watch_begin(struct engine_watch *watch, struct object *object, _Atomic uint32_t *word)
+{
+    if (!is_own(object)) {
+        engine_watch_begin(watch, object, word);
+        return;
+    }
+    own_lock();
+    engine_watch_add(watch, object, word);
+    own_unlock();
+}
+
+void
+any_watch_end(struct engine_watch *watch)
+{
+    if (!is_own(watch->object)) {
+        engine_watch_end(watch);
+        return;
+    }
+    own_lock();
+    engine_watch_remove(watch);
+    own_unlock();
 }
 
 static NTSTATUS

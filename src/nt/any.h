@@ -20,11 +20,21 @@ bool any_is_expired(struct object *object);
 
 /* ---- waiting ---- */
 
+/* An object as a handle names it: what was closed since 'epoch' has expired (engine_wait_since). */
+struct waited {
+    struct object *object;
+    uint32_t epoch;
+};
+
 /* Until the object is signalled; 'takes': an event that resets itself is reset by it. Answers:
  * SUCCESS, TIMEOUT, TRANSACTION_OBJECT_EXPIRED. */
-NTSTATUS any_wait(struct object *object, uint64_t deadline, bool takes);
+NTSTATUS any_wait(const struct waited *waited, uint64_t deadline, bool takes);
 /* Takes all, if all are signalled at this moment. Answers: SUCCESS, TIMEOUT (they are not),
  * TRANSACTION_OBJECT_EXPIRED. */
-NTSTATUS any_take_all(struct object *const *objects, size_t count);
+NTSTATUS any_take_all(const struct waited *waited, size_t count);
+/* For who waits for one of several (engine_watch_begin). */
+struct engine_watch;
+void any_watch_begin(struct engine_watch *watch, struct object *object, _Atomic uint32_t *word);
+void any_watch_end(struct engine_watch *watch);
 /* A descriptor, readable while the object is signalled; made once, closed with the object. */
 NTSTATUS any_wait_fd(struct object *object, int *fd) must_use;

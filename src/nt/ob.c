@@ -143,11 +143,12 @@ NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
     (void)Alertable; /* nothing alerts a thread here */
     TRY(wait_handle(Handle, &slot));
     TRY(deadline_of(Timeout, &deadline));
-    return any_wait(slot->object, deadline, true);
+    return any_wait(&(struct waited){slot->object, slot->epoch}, deadline, true);
 }
 
 struct waiting {
     struct handle *slots[MAXIMUM_WAIT_OBJECTS];
+    struct waited objects[MAXIMUM_WAIT_OBJECTS];
     ULONG count;
 };
 
@@ -163,37 +164,50 @@ owned_waiting(struct waiting *waiting)
 static NTSTATUS
 wait_all(const struct waiting *waiting, uint64_t deadline)
 {
-    struct object *objects[MAXIMUM_WAIT_OBJECTS];
     NTSTATUS status;
 
-    for (ULONG i = 0; i < waiting->count; i++)
-        objects[i] = waiting->slots[i]->object;
     do {
         for (ULONG i = 0; i < waiting->count; i++)
-            TRY(any_wait(objects[i], deadline, false));
-        status = any_take_all(objects, waiting->count);
+            TRY(any_wait(&waiting->objects[i], deadline, false));
+        status = any_take_all(waiting->objects, waiting->count);
     } while (status == STATUS_TIMEOUT);
     return status;
 }
 
-/* The first that is signalled, by its index: STATUS_WAIT_0 + index. */
+/* The first that is signalled, by its index: STATUS_WAIT_0 + index. STATUS_TIMEOUT: none is. */
+static NTSTATUS
+take_first(const struct waiting *waiting)
+{
+    for (ULONG i = 0; i < waiting->count; i++) {
+        NTSTATUS status = any_wait(&waiting->objects[i], 0, true);
+
+        if (status != STATUS_TIMEOUT)
+            return status == STATUS_SUCCESS ? STATUS_WAIT_0 + (NTSTATUS)i : status;
+    }
+    return STATUS_TIMEOUT;
+}
+
 static NTSTATUS
 wait_any(const struct waiting *waiting, uint64_t deadline)
 {
-    int fds[MAXIMUM_WAIT_OBJECTS];
+    struct engine_watch watches[MAXIMUM_WAIT_OBJECTS];
+    _Atomic uint32_t word = 0;
+    bool is_late = deadline == 0;
+    NTSTATUS status;
 
     for (ULONG i = 0; i < waiting->count; i++)
-        TRY(any_wait_fd(waiting->slots[i]->object, &fds[i]));
+        any_watch_begin(&watches[i], waiting->objects[i].object, &word);
     for (;;) {
-        for (ULONG i = 0; i < waiting->count; i++) {
-            NTSTATUS status = any_wait(waiting->slots[i]->object, 0, true);
+        uint32_t seen = atomic_load(&word);
 
-            if (status != STATUS_TIMEOUT)
-                return status == STATUS_SUCCESS ? STATUS_WAIT_0 + (NTSTATUS)i : status;
-        }
-        if (!sys_event_wait(fds, waiting->count, deadline))
-            return STATUS_TIMEOUT;
+        status = take_first(waiting);
+        if (status != STATUS_TIMEOUT || is_late)
+            break;
+        is_late = !sys_wait(&word, seen, deadline); /* then one last look */
     }
+    for (ULONG i = 0; i < waiting->count; i++)
+        any_watch_end(&watches[i]);
+    return status;
 }
 
 NTSTATUS
@@ -212,6 +226,7 @@ NtWaitForMultipleObjects(ULONG Count, HANDLE Handles[], WAIT_TYPE WaitType, BOOL
         return status_raise(STATUS_INVALID_PARAMETER_3);
     for (ULONG i = 0; i < Count; i++) {
         TRY(wait_handle(Handles[i], &waiting.slots[i]));
+        waiting.objects[i] = (struct waited){waiting.slots[i]->object, waiting.slots[i]->epoch};
         waiting.count++;
     }
     TRY(deadline_of(Timeout, &deadline));

@@ -109,8 +109,9 @@ NtGetNotificationResourceManager(HANDLE ResourceManagerHandle,
                          AsynchronousContext);
     if (!engine)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-    status = engine_rm_get_notification(rm->object, TransactionNotification, NotificationLength,
-                                        engine_deadline(engine, Timeout), &length);
+    status = engine_rm_get_notification_since(rm->object, rm->epoch, TransactionNotification,
+                                              NotificationLength, engine_deadline(engine, Timeout),
+                                              &length);
     if (status == STATUS_SUCCESS || status == STATUS_BUFFER_TOO_SMALL)
         answer_length(ReturnLength, length); /* [NOTIF-GET-06, NOTIF-GET-07] */
     return status;

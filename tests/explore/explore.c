@@ -2,7 +2,10 @@
 /* Seed after seed: the explorer as programs and tests see it. */
 #include "tests/explore/inner.h"
 
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
     SCHEDULES = 300,
@@ -49,7 +52,7 @@ verdict_text(enum explore_verdict verdict)
 }
 
 static struct explore_result
-run_and_judge(const struct explore_program *program, uint64_t seed)
+run_here(const struct explore_program *program, uint64_t seed)
 {
     struct explore_result result = explore_once(program, seed);
 
@@ -59,6 +62,39 @@ run_and_judge(const struct explore_program *program, uint64_t seed)
         test_fail(__FILE__, __LINE__, "seed %llu: %s", (unsigned long long)seed,
                   verdict_text(result.verdict));
     return result;
+}
+
+/* The child ends as any program does, so that what it has lost is found, too. */
+static struct explore_result
+run_in_child(const struct explore_program *program, uint64_t seed)
+{
+    struct explore_result *result =
+        mmap(NULL, sizeof(*result), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    struct explore_result copy;
+    int status;
+    pid_t child;
+
+    EXPECT(result != MAP_FAILED);
+    fflush(NULL);
+    child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        *result = run_here(program, seed);
+        exit(0);
+    }
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    if (status != 0)
+        test_fail(__FILE__, __LINE__, "the schedule KTM_SEED=%llu ended with status 0x%x",
+                  (unsigned long long)seed, (unsigned)status);
+    copy = *result;
+    munmap(result, sizeof(*result));
+    return copy;
+}
+
+static struct explore_result
+run_and_judge(const struct explore_program *program, uint64_t seed)
+{
+    return program->is_forked ? run_in_child(program, seed) : run_here(program, seed);
 }
 
 static void

@@ -36,6 +36,7 @@ struct explore_program {
     void (*begin)(void); /* before the threads; alone */
     struct explore_thread threads[EXPLORE_THREADS];
     void (*end)(void);      /* after all have returned; alone; expects what must be true */
+    bool is_forked;         /* each run in a process of its own: it uses what outlives a run */
     unsigned schedules;     /* 0: as many as suit a quick run */
     bool (*is_wrong)(void); /* for explore_search: what the run has shown is a bug */
 };
