@@ -35,10 +35,10 @@ enlist(struct birth *birth, struct object *rm, struct object *tx, ULONG options,
 }
 
 NTSTATUS
-NtCreateEnlistment(PHANDLE EnlistmentHandle, ACCESS_MASK DesiredAccess,
-                   HANDLE ResourceManagerHandle, HANDLE TransactionHandle,
-                   POBJECT_ATTRIBUTES ObjectAttributes, ULONG CreateOptions,
-                   NOTIFICATION_MASK NotificationMask, PVOID EnlistmentKey)
+service_CreateEnlistment(PHANDLE EnlistmentHandle, ACCESS_MASK DesiredAccess,
+                         HANDLE ResourceManagerHandle, HANDLE TransactionHandle,
+                         POBJECT_ATTRIBUTES ObjectAttributes, ULONG CreateOptions,
+                         NOTIFICATION_MASK NotificationMask, PVOID EnlistmentKey)
 {
     owned(handle_release) struct handle *rm = NULL;
     owned(handle_release) struct handle *tx = NULL;
@@ -52,8 +52,9 @@ NtCreateEnlistment(PHANDLE EnlistmentHandle, ACCESS_MASK DesiredAccess,
 }
 
 NTSTATUS
-NtOpenEnlistment(PHANDLE EnlistmentHandle, ACCESS_MASK DesiredAccess, HANDLE ResourceManagerHandle,
-                 LPGUID EnlistmentGuid, POBJECT_ATTRIBUTES ObjectAttributes)
+service_OpenEnlistment(PHANDLE EnlistmentHandle, ACCESS_MASK DesiredAccess,
+                       HANDLE ResourceManagerHandle, LPGUID EnlistmentGuid,
+                       POBJECT_ATTRIBUTES ObjectAttributes)
 {
     owned(birth) struct birth birth = {0};
     owned(handle_release) struct handle *rm = NULL;
@@ -119,10 +120,10 @@ static const struct {
 };
 
 NTSTATUS
-NtQueryInformationEnlistment(HANDLE EnlistmentHandle,
-                             ENLISTMENT_INFORMATION_CLASS EnlistmentInformationClass,
-                             PVOID EnlistmentInformation, ULONG EnlistmentInformationLength,
-                             PULONG ReturnLength)
+service_QueryInformationEnlistment(HANDLE EnlistmentHandle,
+                                   ENLISTMENT_INFORMATION_CLASS EnlistmentInformationClass,
+                                   PVOID EnlistmentInformation, ULONG EnlistmentInformationLength,
+                                   PULONG ReturnLength)
 {
     owned(handle_release) struct handle *en = NULL;
 
@@ -136,9 +137,9 @@ NtQueryInformationEnlistment(HANDLE EnlistmentHandle,
 }
 
 NTSTATUS
-NtSetInformationEnlistment(HANDLE EnlistmentHandle,
-                           ENLISTMENT_INFORMATION_CLASS EnlistmentInformationClass,
-                           PVOID EnlistmentInformation, ULONG EnlistmentInformationLength)
+service_SetInformationEnlistment(HANDLE EnlistmentHandle,
+                                 ENLISTMENT_INFORMATION_CLASS EnlistmentInformationClass,
+                                 PVOID EnlistmentInformation, ULONG EnlistmentInformationLength)
 {
     owned(handle_release) struct handle *en = NULL;
 
@@ -155,7 +156,7 @@ NtSetInformationEnlistment(HANDLE EnlistmentHandle,
  */
 
 NTSTATUS
-NtRecoverEnlistment(HANDLE EnlistmentHandle, PVOID EnlistmentKey)
+service_RecoverEnlistment(HANDLE EnlistmentHandle, PVOID EnlistmentKey)
 {
     owned(handle_release) struct handle *en = NULL;
 
@@ -173,70 +174,67 @@ request(enum service_number service, HANDLE handle, int event, const LARGE_INTEG
 }
 
 NTSTATUS
-NtPrePrepareEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_PrePrepareEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_PrePrepareEnlistment, EnlistmentHandle, KTM_EN_PREPREPARE,
                    TmVirtualClock);
 }
 
 NTSTATUS
-NtPrepareEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_PrepareEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_PrepareEnlistment, EnlistmentHandle, KTM_EN_PREPARE, TmVirtualClock);
 }
 
 NTSTATUS
-NtCommitEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_CommitEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_CommitEnlistment, EnlistmentHandle, KTM_EN_COMMIT, TmVirtualClock);
 }
 
 NTSTATUS
-NtRollbackEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_RollbackEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_RollbackEnlistment, EnlistmentHandle, KTM_EN_ROLLBACK, TmVirtualClock);
 }
 
 NTSTATUS
-NtPrePrepareComplete(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_PrePrepareComplete(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_PrePrepareComplete, EnlistmentHandle, KTM_EN_PREPREPARE_COMPLETE,
                    TmVirtualClock);
 }
 
 NTSTATUS
-NtPrepareComplete(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_PrepareComplete(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_PrepareComplete, EnlistmentHandle, KTM_EN_PREPARE_COMPLETE,
                    TmVirtualClock);
 }
 
 NTSTATUS
-NtCommitComplete(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_CommitComplete(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_CommitComplete, EnlistmentHandle, KTM_EN_COMMIT_COMPLETE,
                    TmVirtualClock);
 }
 
 NTSTATUS
-NtRollbackComplete(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_RollbackComplete(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_RollbackComplete, EnlistmentHandle, KTM_EN_ROLLBACK_COMPLETE,
                    TmVirtualClock);
 }
 
 NTSTATUS
-NtReadOnlyEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_ReadOnlyEnlistment(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_ReadOnlyEnlistment, EnlistmentHandle, KTM_EN_READ_ONLY, TmVirtualClock);
 }
 
 NTSTATUS
-NtSinglePhaseReject(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
+service_SinglePhaseReject(HANDLE EnlistmentHandle, PLARGE_INTEGER TmVirtualClock)
 {
     return request(SERVICE_SinglePhaseReject, EnlistmentHandle, KTM_EN_SINGLE_PHASE_REJECT,
                    TmVirtualClock);
 }
-
-NT_EN_SERVICES(ZW_TWIN)
-NT_REQUEST_SERVICES(ZW_TWIN)

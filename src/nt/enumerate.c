@@ -154,9 +154,9 @@ static const struct {
 };
 
 NTSTATUS
-NtEnumerateTransactionObject(HANDLE RootObjectHandle, KTMOBJECT_TYPE QueryType,
-                             PKTMOBJECT_CURSOR ObjectCursor, ULONG ObjectCursorLength,
-                             PULONG ReturnLength)
+service_EnumerateTransactionObject(HANDLE RootObjectHandle, KTMOBJECT_TYPE QueryType,
+                                   PKTMOBJECT_CURSOR ObjectCursor, ULONG ObjectCursorLength,
+                                   PULONG ReturnLength)
 {
     if (!ObjectCursor || !ReturnLength)
         return status_raise(STATUS_ACCESS_VIOLATION); /* [ENUM-10] */
@@ -176,5 +176,3 @@ NtEnumerateTransactionObject(HANDLE RootObjectHandle, KTMOBJECT_TYPE QueryType,
     }
     return status_raise(STATUS_INVALID_PARAMETER); /* [ENUM-07] */
 }
-
-NT_ENUMERATE_SERVICES(ZW_TWIN)

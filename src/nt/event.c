@@ -67,8 +67,8 @@ event_reset(struct object *event)
 /* ---- services ---- */
 
 NTSTATUS
-NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES ObjectAttributes,
-              EVENT_TYPE EventType, BOOLEAN InitialState)
+service_CreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess,
+                    POBJECT_ATTRIBUTES ObjectAttributes, EVENT_TYPE EventType, BOOLEAN InitialState)
 {
     owned(birth) struct birth birth = {0};
     struct object *event;
@@ -85,7 +85,7 @@ NtCreateEvent(PHANDLE EventHandle, ACCESS_MASK DesiredAccess, POBJECT_ATTRIBUTES
 }
 
 NTSTATUS
-NtSetEvent(HANDLE EventHandle, PLONG PreviousState)
+service_SetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
     owned(handle_release) struct handle *event = NULL;
     bool was_set;
@@ -98,7 +98,7 @@ NtSetEvent(HANDLE EventHandle, PLONG PreviousState)
 }
 
 NTSTATUS
-NtResetEvent(HANDLE EventHandle, PLONG PreviousState)
+service_ResetEvent(HANDLE EventHandle, PLONG PreviousState)
 {
     owned(handle_release) struct handle *event = NULL;
     bool was_set;
@@ -109,5 +109,3 @@ NtResetEvent(HANDLE EventHandle, PLONG PreviousState)
         *PreviousState = was_set;
     return STATUS_SUCCESS;
 }
-
-NT_EVENT_SERVICES(ZW_TWIN)

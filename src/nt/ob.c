@@ -11,7 +11,7 @@
  */
 
 NTSTATUS
-NtClose(HANDLE Handle)
+service_Close(HANDLE Handle)
 {
     struct handle *slot;
     struct object *object;
@@ -86,9 +86,9 @@ duplicate(HANDLE value, PHANDLE target, ACCESS_MASK desired, ULONG attributes, U
 }
 
 NTSTATUS
-NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle,
-                  PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes,
-                  ULONG Options)
+service_DuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE TargetProcessHandle,
+                        PHANDLE TargetHandle, ACCESS_MASK DesiredAccess, ULONG HandleAttributes,
+                        ULONG Options)
 {
     bool closes = (Options & DUPLICATE_CLOSE_SOURCE) != 0;
 
@@ -101,7 +101,7 @@ NtDuplicateObject(HANDLE SourceProcessHandle, HANDLE SourceHandle, HANDLE Target
         return status_raise(STATUS_INVALID_HANDLE); /* a table belongs to one process */
     if (TargetHandle)
         TRY(duplicate(SourceHandle, TargetHandle, DesiredAccess, HandleAttributes, Options));
-    return closes ? NtClose(SourceHandle) : STATUS_SUCCESS;
+    return closes ? service_Close(SourceHandle) : STATUS_SUCCESS;
 }
 
 /* ---- waiting ----------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ deadline_of(PLARGE_INTEGER Timeout, uint64_t *deadline)
 }
 
 NTSTATUS
-NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
+service_WaitForSingleObject(HANDLE Handle, BOOLEAN Alertable, PLARGE_INTEGER Timeout)
 {
     owned(handle_release) struct handle *slot = NULL;
     uint64_t deadline = 0;
@@ -211,8 +211,8 @@ wait_any(const struct waiting *waiting, uint64_t deadline)
 }
 
 NTSTATUS
-NtWaitForMultipleObjects(ULONG Count, HANDLE Handles[], WAIT_TYPE WaitType, BOOLEAN Alertable,
-                         PLARGE_INTEGER Timeout)
+service_WaitForMultipleObjects(ULONG Count, HANDLE Handles[], WAIT_TYPE WaitType, BOOLEAN Alertable,
+                               PLARGE_INTEGER Timeout)
 {
     owned(waiting) struct waiting waiting = {0};
     uint64_t deadline = 0;
@@ -362,5 +362,3 @@ ExUuidCreate(UUID *Uuid)
     guid_from_random(random, Uuid); /* [OBJ-18] */
     return STATUS_SUCCESS;
 }
-
-NT_OB_SERVICES(ZW_TWIN)

@@ -190,8 +190,8 @@ port_take(struct port *port, uint64_t deadline, struct packet **out)
 /* ---- services ---- */
 
 NTSTATUS
-NtCreateIoCompletion(PHANDLE IoCompletionHandle, ACCESS_MASK DesiredAccess,
-                     POBJECT_ATTRIBUTES ObjectAttributes, ULONG Count)
+service_CreateIoCompletion(PHANDLE IoCompletionHandle, ACCESS_MASK DesiredAccess,
+                           POBJECT_ATTRIBUTES ObjectAttributes, ULONG Count)
 {
     owned(birth) struct birth birth = {0};
     struct object *port;
@@ -207,8 +207,8 @@ NtCreateIoCompletion(PHANDLE IoCompletionHandle, ACCESS_MASK DesiredAccess,
 }
 
 NTSTATUS
-NtSetIoCompletion(HANDLE IoCompletionHandle, PVOID KeyContext, PVOID ApcContext, NTSTATUS IoStatus,
-                  ULONG_PTR IoStatusInformation)
+service_SetIoCompletion(HANDLE IoCompletionHandle, PVOID KeyContext, PVOID ApcContext,
+                        NTSTATUS IoStatus, ULONG_PTR IoStatusInformation)
 {
     owned(handle_release) struct handle *port = NULL;
     struct packet *packet;
@@ -230,8 +230,8 @@ NtSetIoCompletion(HANDLE IoCompletionHandle, PVOID KeyContext, PVOID ApcContext,
 }
 
 NTSTATUS
-NtRemoveIoCompletion(HANDLE IoCompletionHandle, PVOID *KeyContext, PVOID *ApcContext,
-                     PIO_STATUS_BLOCK IoStatusBlock, PLARGE_INTEGER Timeout)
+service_RemoveIoCompletion(HANDLE IoCompletionHandle, PVOID *KeyContext, PVOID *ApcContext,
+                           PIO_STATUS_BLOCK IoStatusBlock, PLARGE_INTEGER Timeout)
 {
     owned(handle_release) struct handle *port = NULL;
     struct engine *engine = engine_instance();
@@ -253,5 +253,3 @@ NtRemoveIoCompletion(HANDLE IoCompletionHandle, PVOID *KeyContext, PVOID *ApcCon
     free(packet);
     return STATUS_SUCCESS;
 }
-
-NT_PORT_SERVICES(ZW_TWIN)

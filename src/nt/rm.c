@@ -29,9 +29,9 @@ create_check(const GUID *RmGuid, ULONG CreateOptions, const UNICODE_STRING *Desc
 }
 
 NTSTATUS
-NtCreateResourceManager(PHANDLE ResourceManagerHandle, ACCESS_MASK DesiredAccess, HANDLE TmHandle,
-                        LPGUID RmGuid, POBJECT_ATTRIBUTES ObjectAttributes, ULONG CreateOptions,
-                        PUNICODE_STRING Description)
+service_CreateResourceManager(PHANDLE ResourceManagerHandle, ACCESS_MASK DesiredAccess,
+                              HANDLE TmHandle, LPGUID RmGuid, POBJECT_ATTRIBUTES ObjectAttributes,
+                              ULONG CreateOptions, PUNICODE_STRING Description)
 {
     owned(birth) struct birth birth = {0};
     owned(handle_release) struct handle *tm = NULL;
@@ -56,8 +56,9 @@ NtCreateResourceManager(PHANDLE ResourceManagerHandle, ACCESS_MASK DesiredAccess
 }
 
 NTSTATUS
-NtOpenResourceManager(PHANDLE ResourceManagerHandle, ACCESS_MASK DesiredAccess, HANDLE TmHandle,
-                      LPGUID ResourceManagerGuid, POBJECT_ATTRIBUTES ObjectAttributes)
+service_OpenResourceManager(PHANDLE ResourceManagerHandle, ACCESS_MASK DesiredAccess,
+                            HANDLE TmHandle, LPGUID ResourceManagerGuid,
+                            POBJECT_ATTRIBUTES ObjectAttributes)
 {
     owned(birth) struct birth birth = {0};
     owned(handle_release) struct handle *tm = NULL;
@@ -76,7 +77,7 @@ NtOpenResourceManager(PHANDLE ResourceManagerHandle, ACCESS_MASK DesiredAccess, 
 }
 
 NTSTATUS
-NtRecoverResourceManager(HANDLE ResourceManagerHandle)
+service_RecoverResourceManager(HANDLE ResourceManagerHandle)
 {
     owned(handle_release) struct handle *rm = NULL;
 
@@ -88,11 +89,11 @@ NtRecoverResourceManager(HANDLE ResourceManagerHandle)
  */
 
 NTSTATUS
-NtGetNotificationResourceManager(HANDLE ResourceManagerHandle,
-                                 PTRANSACTION_NOTIFICATION TransactionNotification,
-                                 ULONG NotificationLength, PLARGE_INTEGER Timeout,
-                                 PULONG ReturnLength, ULONG Asynchronous,
-                                 ULONG_PTR AsynchronousContext)
+service_GetNotificationResourceManager(HANDLE ResourceManagerHandle,
+                                       PTRANSACTION_NOTIFICATION TransactionNotification,
+                                       ULONG NotificationLength, PLARGE_INTEGER Timeout,
+                                       PULONG ReturnLength, ULONG Asynchronous,
+                                       ULONG_PTR AsynchronousContext)
 {
     owned(handle_release) struct handle *rm = NULL;
     struct engine *engine = engine_instance();
@@ -123,10 +124,9 @@ NtGetNotificationResourceManager(HANDLE ResourceManagerHandle,
 #define BASIC_FIXED offsetof(RESOURCEMANAGER_BASIC_INFORMATION, Description)
 
 NTSTATUS
-NtQueryInformationResourceManager(HANDLE ResourceManagerHandle,
-                                  RESOURCEMANAGER_INFORMATION_CLASS ResourceManagerInformationClass,
-                                  PVOID ResourceManagerInformation,
-                                  ULONG ResourceManagerInformationLength, PULONG ReturnLength)
+service_QueryInformationResourceManager(
+    HANDLE ResourceManagerHandle, RESOURCEMANAGER_INFORMATION_CLASS ResourceManagerInformationClass,
+    PVOID ResourceManagerInformation, ULONG ResourceManagerInformationLength, PULONG ReturnLength)
 {
     owned(handle_release) struct handle *rm = NULL;
     RESOURCEMANAGER_BASIC_INFORMATION basic = {0};
@@ -151,10 +151,9 @@ NtQueryInformationResourceManager(HANDLE ResourceManagerHandle,
 }
 
 NTSTATUS
-NtSetInformationResourceManager(HANDLE ResourceManagerHandle,
-                                RESOURCEMANAGER_INFORMATION_CLASS ResourceManagerInformationClass,
-                                PVOID ResourceManagerInformation,
-                                ULONG ResourceManagerInformationLength)
+service_SetInformationResourceManager(
+    HANDLE ResourceManagerHandle, RESOURCEMANAGER_INFORMATION_CLASS ResourceManagerInformationClass,
+    PVOID ResourceManagerInformation, ULONG ResourceManagerInformationLength)
 {
     owned(handle_release) struct handle *rm = NULL;
     owned(handle_release) struct handle *port = NULL;
@@ -179,9 +178,9 @@ NtSetInformationResourceManager(HANDLE ResourceManagerHandle,
  */
 
 NTSTATUS
-NtRegisterProtocolAddressInformation(HANDLE ResourceManager, PCRM_PROTOCOL_ID ProtocolId,
-                                     ULONG ProtocolInformationSize, PVOID ProtocolInformation,
-                                     ULONG CreateOptions)
+service_RegisterProtocolAddressInformation(HANDLE ResourceManager, PCRM_PROTOCOL_ID ProtocolId,
+                                           ULONG ProtocolInformationSize, PVOID ProtocolInformation,
+                                           ULONG CreateOptions)
 {
     owned(handle_release) struct handle *rm = NULL;
 
@@ -194,8 +193,8 @@ NtRegisterProtocolAddressInformation(HANDLE ResourceManager, PCRM_PROTOCOL_ID Pr
 }
 
 NTSTATUS
-NtPropagationComplete(HANDLE ResourceManagerHandle, ULONG RequestCookie, ULONG BufferLength,
-                      PVOID Buffer)
+service_PropagationComplete(HANDLE ResourceManagerHandle, ULONG RequestCookie, ULONG BufferLength,
+                            PVOID Buffer)
 {
     owned(handle_release) struct handle *rm = NULL;
 
@@ -207,7 +206,7 @@ NtPropagationComplete(HANDLE ResourceManagerHandle, ULONG RequestCookie, ULONG B
 }
 
 NTSTATUS
-NtPropagationFailed(HANDLE ResourceManagerHandle, ULONG RequestCookie, NTSTATUS PropStatus)
+service_PropagationFailed(HANDLE ResourceManagerHandle, ULONG RequestCookie, NTSTATUS PropStatus)
 {
     owned(handle_release) struct handle *rm = NULL;
 
@@ -216,5 +215,3 @@ NtPropagationFailed(HANDLE ResourceManagerHandle, ULONG RequestCookie, NTSTATUS 
     TRY(service_handle(SERVICE_PropagationFailed, ResourceManagerHandle, &rm));
     return status_raise(STATUS_TRANSACTION_NOT_REQUESTED); /* [PROP-05] */
 }
-
-NT_RM_SERVICES(ZW_TWIN)

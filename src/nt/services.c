@@ -6,7 +6,8 @@
 #include "nt/name.h"
 #include "nt/nt.h"
 
-#define SERVICE_ROW(name, kind, right, arguments) [SERVICE_##name] = {#name, kind, right},
+#define SERVICE_ROW(name, kind, right, arguments)                                                  \
+    [SERVICE_##name] = {#name, #arguments, kind, right},
 const struct service services[SERVICES] = {NT_SERVICES(SERVICE_ROW)};
 
 NTSTATUS

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Every system service once: its name without "Nt", the kind of its first handle argument and the
- * right that handle must carry [ktm-types.md section 5.7], its arguments. The Zw twins, the check
- * of the prototypes and the rights come from here.
+ * right that handle must carry [ktm-types.md section 5.7], its arguments. The Nt and Zw functions
+ * (dispatch.c), the check of their prototypes, the rights, the trace of calls (trace.c) and the
+ * tables of the tests come from here; what a service does is service_<name> in the file of its
+ * object.
  *
  * Kind 0: the service takes no handle first, or one it checks by itself (see its comment).
  */
@@ -91,7 +93,7 @@
     S(Close, 0, 0, (HANDLE))                                                                       \
     S(DuplicateObject, 0, 0, (HANDLE, HANDLE, HANDLE, PHANDLE, ACCESS_MASK, ULONG, ULONG))         \
     S(WaitForSingleObject, 0, 0, (HANDLE, BOOLEAN, PLARGE_INTEGER))                                \
-    S(WaitForMultipleObjects, 0, 0, (ULONG, HANDLE[], WAIT_TYPE, BOOLEAN, PLARGE_INTEGER))
+    S(WaitForMultipleObjects, 0, 0, (ULONG, HANDLE *, WAIT_TYPE, BOOLEAN, PLARGE_INTEGER))
 
 #define NT_EVENT_SERVICES(S)                                                                       \
     S(CreateEvent, 0, 0, (PHANDLE, ACCESS_MASK, POBJECT_ATTRIBUTES, EVENT_TYPE, BOOLEAN))          \
@@ -121,18 +123,20 @@
 enum service_number { NT_SERVICES(SERVICE_NUMBER) SERVICES };
 
 struct service {
-    const char *name; /* "CommitTransaction" */
+    const char *name;      /* "CommitTransaction" */
+    const char *arguments; /* "(HANDLE, BOOLEAN)" */
     uint8_t kind;
     ACCESS_MASK right;
 };
 extern const struct service services[SERVICES];
 
-/* Each file ends with the twins of what it defines [GEN-01]; an alias must be beside its origin. */
-#define ZW_TWIN(name, kind, right, arguments)                                                      \
-    static_assert(__builtin_types_compatible_p(__typeof__(Nt##name), NTSTATUS arguments),          \
-                  "Nt" #name " is as its row says");                                               \
-    extern __typeof__(Nt##name) Zw##name __attribute__((alias("Nt" #name), visibility("defaul"     \
-                                                                                      "t")));
+/* What dispatch.c calls, with the arguments of the public function. */
+#define SERVICE_PROTOTYPE(name, kind, right, arguments) NTSTATUS service_##name arguments;
+NT_SERVICES(SERVICE_PROTOTYPE)
+
+/* Makes a call one line of the trace: name, arguments, status, and how long it took. */
+void service_trace(enum service_number service, const uintptr_t *values, NTSTATUS status,
+                   uint64_t begun);
 
 /* The handle argument of a service, checked: existence, type, right [GEN-04].
  * Answers: INVALID_HANDLE, OBJECT_TYPE_MISMATCH, ACCESS_DENIED, TRANSACTION_OBJECT_EXPIRED. */

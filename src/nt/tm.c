@@ -40,9 +40,9 @@ create_check(PUNICODE_STRING LogFileName, ULONG CreateOptions, ULONG CommitStren
 }
 
 NTSTATUS
-NtCreateTransactionManager(PHANDLE TmHandle, ACCESS_MASK DesiredAccess,
-                           POBJECT_ATTRIBUTES ObjectAttributes, PUNICODE_STRING LogFileName,
-                           ULONG CreateOptions, ULONG CommitStrength)
+service_CreateTransactionManager(PHANDLE TmHandle, ACCESS_MASK DesiredAccess,
+                                 POBJECT_ATTRIBUTES ObjectAttributes, PUNICODE_STRING LogFileName,
+                                 ULONG CreateOptions, ULONG CommitStrength)
 {
     owned(birth) struct birth birth = {0};
     owned(free_path) char *path = NULL;
@@ -88,9 +88,9 @@ open_by_name(struct birth *birth)
 }
 
 NTSTATUS
-NtOpenTransactionManager(PHANDLE TmHandle, ACCESS_MASK DesiredAccess,
-                         POBJECT_ATTRIBUTES ObjectAttributes, PUNICODE_STRING LogFileName,
-                         LPGUID TmIdentity, ULONG OpenOptions)
+service_OpenTransactionManager(PHANDLE TmHandle, ACCESS_MASK DesiredAccess,
+                               POBJECT_ATTRIBUTES ObjectAttributes, PUNICODE_STRING LogFileName,
+                               LPGUID TmIdentity, ULONG OpenOptions)
 {
     owned(birth) struct birth birth = {0};
     owned(free_path) char *path = NULL;
@@ -121,7 +121,7 @@ NtOpenTransactionManager(PHANDLE TmHandle, ACCESS_MASK DesiredAccess,
  */
 
 NTSTATUS
-NtRecoverTransactionManager(HANDLE TransactionManagerHandle)
+service_RecoverTransactionManager(HANDLE TransactionManagerHandle)
 {
     owned(handle_release) struct handle *tm = NULL;
 
@@ -130,7 +130,8 @@ NtRecoverTransactionManager(HANDLE TransactionManagerHandle)
 }
 
 NTSTATUS
-NtRollforwardTransactionManager(HANDLE TransactionManagerHandle, PLARGE_INTEGER TmVirtualClock)
+service_RollforwardTransactionManager(HANDLE TransactionManagerHandle,
+                                      PLARGE_INTEGER TmVirtualClock)
 {
     owned(handle_release) struct handle *tm = NULL;
 
@@ -139,7 +140,7 @@ NtRollforwardTransactionManager(HANDLE TransactionManagerHandle, PLARGE_INTEGER 
 }
 
 NTSTATUS
-NtRenameTransactionManager(PUNICODE_STRING LogFileName, LPGUID ExistingTransactionManagerGuid)
+service_RenameTransactionManager(PUNICODE_STRING LogFileName, LPGUID ExistingTransactionManagerGuid)
 {
     owned(free_path) char *path = NULL;
     struct engine *engine;
@@ -216,7 +217,7 @@ query(const struct engine_tm_info *info, TRANSACTIONMANAGER_INFORMATION_CLASS cl
 }
 
 NTSTATUS
-NtQueryInformationTransactionManager(
+service_QueryInformationTransactionManager(
     HANDLE TransactionManagerHandle,
     TRANSACTIONMANAGER_INFORMATION_CLASS TransactionManagerInformationClass,
     PVOID TransactionManagerInformation, ULONG TransactionManagerInformationLength,
@@ -238,7 +239,7 @@ NtQueryInformationTransactionManager(
 }
 
 NTSTATUS
-NtSetInformationTransactionManager(
+service_SetInformationTransactionManager(
     HANDLE TmHandle, TRANSACTIONMANAGER_INFORMATION_CLASS TransactionManagerInformationClass,
     PVOID TransactionManagerInformation, ULONG TransactionManagerInformationLength)
 {
@@ -256,7 +257,7 @@ NtSetInformationTransactionManager(
  */
 
 NTSTATUS
-NtFreezeTransactions(PLARGE_INTEGER FreezeTimeout, PLARGE_INTEGER ThawTimeout)
+service_FreezeTransactions(PLARGE_INTEGER FreezeTimeout, PLARGE_INTEGER ThawTimeout)
 {
     struct engine *engine;
 
@@ -269,11 +270,9 @@ NtFreezeTransactions(PLARGE_INTEGER FreezeTimeout, PLARGE_INTEGER ThawTimeout)
 }
 
 NTSTATUS
-NtThawTransactions(void)
+service_ThawTransactions(void)
 {
     struct engine *engine = engine_instance();
 
     return engine ? engine_thaw(engine) : status_raise(STATUS_INSUFFICIENT_RESOURCES);
 }
-
-NT_TM_SERVICES(ZW_TWIN)

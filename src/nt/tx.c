@@ -30,10 +30,10 @@ create_check(const GUID *Uow, ULONG CreateOptions, ULONG IsolationLevel,
 }
 
 NTSTATUS
-NtCreateTransaction(PHANDLE TransactionHandle, ACCESS_MASK DesiredAccess,
-                    POBJECT_ATTRIBUTES ObjectAttributes, LPGUID Uow, HANDLE TmHandle,
-                    ULONG CreateOptions, ULONG IsolationLevel, ULONG IsolationFlags,
-                    PLARGE_INTEGER Timeout, PUNICODE_STRING Description)
+service_CreateTransaction(PHANDLE TransactionHandle, ACCESS_MASK DesiredAccess,
+                          POBJECT_ATTRIBUTES ObjectAttributes, LPGUID Uow, HANDLE TmHandle,
+                          ULONG CreateOptions, ULONG IsolationLevel, ULONG IsolationFlags,
+                          PLARGE_INTEGER Timeout, PUNICODE_STRING Description)
 {
     owned(birth) struct birth birth = {0};
     owned(handle_release) struct handle *tm = NULL;
@@ -67,8 +67,8 @@ NtCreateTransaction(PHANDLE TransactionHandle, ACCESS_MASK DesiredAccess,
 }
 
 NTSTATUS
-NtOpenTransaction(PHANDLE TransactionHandle, ACCESS_MASK DesiredAccess,
-                  POBJECT_ATTRIBUTES ObjectAttributes, LPGUID Uow, HANDLE TmHandle)
+service_OpenTransaction(PHANDLE TransactionHandle, ACCESS_MASK DesiredAccess,
+                        POBJECT_ATTRIBUTES ObjectAttributes, LPGUID Uow, HANDLE TmHandle)
 {
     owned(birth) struct birth birth = {0};
     owned(handle_release) struct handle *tm = NULL;
@@ -169,10 +169,10 @@ static const struct {
 };
 
 NTSTATUS
-NtQueryInformationTransaction(HANDLE TransactionHandle,
-                              TRANSACTION_INFORMATION_CLASS TransactionInformationClass,
-                              PVOID TransactionInformation, ULONG TransactionInformationLength,
-                              PULONG ReturnLength)
+service_QueryInformationTransaction(HANDLE TransactionHandle,
+                                    TRANSACTION_INFORMATION_CLASS TransactionInformationClass,
+                                    PVOID TransactionInformation,
+                                    ULONG TransactionInformationLength, PULONG ReturnLength)
 {
     owned(handle_release) struct handle *tx = NULL;
 
@@ -224,9 +224,9 @@ set_binding(HANDLE TransactionHandle, const void *from, ULONG length)
 }
 
 NTSTATUS
-NtSetInformationTransaction(HANDLE TransactionHandle,
-                            TRANSACTION_INFORMATION_CLASS TransactionInformationClass,
-                            PVOID TransactionInformation, ULONG TransactionInformationLength)
+service_SetInformationTransaction(HANDLE TransactionHandle,
+                                  TRANSACTION_INFORMATION_CLASS TransactionInformationClass,
+                                  PVOID TransactionInformation, ULONG TransactionInformationLength)
 {
     switch (TransactionInformationClass) {
     case TransactionPropertiesInformation:
@@ -243,7 +243,7 @@ NtSetInformationTransaction(HANDLE TransactionHandle,
  */
 
 NTSTATUS
-NtCommitTransaction(HANDLE TransactionHandle, BOOLEAN Wait)
+service_CommitTransaction(HANDLE TransactionHandle, BOOLEAN Wait)
 {
     owned(handle_release) struct handle *tx = NULL;
 
@@ -252,12 +252,10 @@ NtCommitTransaction(HANDLE TransactionHandle, BOOLEAN Wait)
 }
 
 NTSTATUS
-NtRollbackTransaction(HANDLE TransactionHandle, BOOLEAN Wait)
+service_RollbackTransaction(HANDLE TransactionHandle, BOOLEAN Wait)
 {
     owned(handle_release) struct handle *tx = NULL;
 
     TRY(service_handle(SERVICE_RollbackTransaction, TransactionHandle, &tx));
     return engine_tx_rollback(tx->object, Wait);
 }
-
-NT_TX_SERVICES(ZW_TWIN)

@@ -11,13 +11,13 @@
 
 #include "sys/thread.h"
 
-bool trace_is_on;
+_Atomic bool trace_is_on;
 static int trace_fd = -1;
 
 static void
 trace_open(void)
 {
-    const char *where = getenv("KTM_TRACE");
+    const char *where = secure_getenv("KTM_TRACE");
 
     if (!where || !*where)
         return;
@@ -38,7 +38,7 @@ trace_start(void)
 void
 trace_line(const char *format, ...)
 {
-    char line[512];
+    char line[1024];
     uint64_t now = sys_now();
     int length =
         snprintf(line, sizeof(line), "%llu.%06llu [%d] ", (unsigned long long)(now / 1000000000),

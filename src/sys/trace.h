@@ -2,11 +2,13 @@
 /*
  * Tracing (design D16): USDT probes for perf and bpftrace, and the same words as text.
  *
- * KTM_TRACE=stderr, or a file's path, makes every step, force and refused status a line. Off, it
- * costs one look at a flag; the probes cost a no-op each and exist where <sys/sdt.h> was at hand
+ * KTM_TRACE=stderr, or a file's path, makes every call, step, force and refused status a line. Off,
+ * it costs one look at a flag; the probes cost a no-op each and exist where <sys/sdt.h> was at hand
  * when this was built.
  */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "base/base.h"
 
@@ -17,7 +19,7 @@
 #define TRACE_PROBE(name, a, b, c) ((void)(a), (void)(b), (void)(c))
 #endif
 
-extern bool trace_is_on; /* set once, before the first trace_line */
+extern _Atomic bool trace_is_on; /* set once, before the first trace_line */
 
 /* Reads KTM_TRACE; called when an instance is made. */
 void trace_start(void);
