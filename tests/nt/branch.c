@@ -53,7 +53,7 @@ TEST(a_transaction_spans_two_volatile_managers) /* BR-01 BR-06 ENL-CREATE-18 ENL
     EXPECT_QUIET(it.rm[1]);
 }
 
-TEST(a_transaction_spans_two_logs) /* BR-01 BR-03 */
+TEST(a_transaction_spans_two_logs) /* BR-01 BR-03 OP-36 */
 {
     struct pair it = span(true);
 

@@ -392,6 +392,54 @@ TEST(information_that_needs_a_record_waits) /* FRZ-02 ENL-SET-10 */
     EXPECT_OK(call_result(call));
 }
 
+/* ---- over two TMs ---- */
+
+/* Each order of the votes, the freeze before any of them. Frozen is the process, so no half of the
+ * transaction is written without the other. */
+TEST(a_transaction_over_two_logs_is_put_off_as_a_whole) /* FRZ-02 FRZ-06 BR-03 */
+{
+    for (unsigned votes_before = 0; votes_before < 8; votes_before++) {
+        const bool asks_frozen = votes_before & 4, a_last = votes_before & 1;
+        char name[20];
+        HANDLE tm[2], rm[2], en[2], tx;
+
+        for (int i = 0; i < 2; i++) {
+            snprintf(name, sizeof(name), "%c%u", 'a' + i, votes_before);
+            tm[i] = new_logged_tm(name);
+            rm[i] = new_durable_rm(tm[i], 1);
+        }
+        tx = new_tx(tm[0]);
+        for (int i = 0; i < 2; i++)
+            en[i] = new_en(rm[i], tx, MASK_TWO, key_number(1));
+        if (asks_frozen)
+            freeze();
+        EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(tx, FALSE));
+        if (asks_frozen) {
+            EXPECT_QUIET(rm[0]);
+            EXPECT_QUIET(rm[1]);
+            EXPECT_OK(NtThawTransactions());
+        }
+        if (!(votes_before & 2)) /* frozen before the first vote, or between the two */
+            freeze();
+        EXPECT(NT_SUCCESS(NtPrepareComplete(en[a_last], NULL)));
+        if (votes_before & 2)
+            freeze();
+        EXPECT(NT_SUCCESS(NtPrepareComplete(en[!a_last], NULL)));
+        EXPECT_OUTCOME(Undetermined, tx);
+        for (int i = 0; i < 2; i++) {
+            EXPECT_NOTE(rm[i], key_number(1), PREPARE);
+            EXPECT_QUIET(rm[i]);
+        }
+        EXPECT_OK(NtThawTransactions());
+        EXPECT_OUTCOME(Committed, tx);
+        for (int i = 0; i < 2; i++) {
+            EXPECT_NOTE(rm[i], key_number(1), COMMIT);
+            EXPECT_OK(NtCommitComplete(en[i], NULL));
+        }
+        EXPECT(is_signalled(tx));
+    }
+}
+
 /* ---- callbacks ---- */
 
 static _Atomic unsigned told;
