@@ -10,7 +10,8 @@ EXTERN_C_START
 
 /* A file descriptor that is readable while the object is signalled, for poll, epoll and event
  * loops: a transaction when its outcome is known and, for commit, everybody has finished
- * [SIG-01..04]; a resource manager while its queue is not empty [OBJ-19]. Poll it, do not read it.
+ * [SIG-01..04]; a resource manager while its queue is not empty [OBJ-19]; a completion port while
+ * it has packets; an event while it is set. Poll it, do not read it.
  *
  * The descriptor belongs to the object: it is the same for every handle, closes with the last one,
  * and must not be closed by the caller. Right: SYNCHRONIZE. Any thread. Answers:

@@ -115,7 +115,7 @@ typedef struct _OVERLAPPED {
         };
         PVOID Pointer;
     };
-    HANDLE hEvent; /* signalled at completion; NULL: none */
+    HANDLE hEvent; /* signalled at completion; NULL: none; with bit 0 set: and no packet, please */
 } OVERLAPPED, *LPOVERLAPPED;
 
 #define HasOverlappedIoCompleted(overlapped) ((DWORD)(overlapped)->Internal != 0x103)

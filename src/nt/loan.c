@@ -23,6 +23,7 @@ struct loan {
     OVERLAPPED *overlapped;
     ULONG *return_length;
     struct object *event; /* held; or NULL */
+    bool has_no_packet;   /* asked for by bit 0 of the event's handle */
 };
 
 static_assert(offsetof(struct loan, packet) == 0, "as port_post wants it");
@@ -69,11 +70,14 @@ loan_complete(struct object *port, struct engine_loan *lent, NTSTATUS status, ui
     if (status != STATUS_CANCELLED)
         answer_length(loan->return_length, length); /* [NOTIF-ASYNC-04] */
     overlapped_complete(loan->overlapped, status, length);
-    port_post(port, &loan->packet);
     if (event) {
         event_set(event);
         any_release(event);
     }
+    if (loan->has_no_packet)
+        free(loan);
+    else
+        port_post(port, &loan->packet);
 }
 
 /* ---- lending ---- */
@@ -87,8 +91,11 @@ loan_create(OVERLAPPED *overlapped, struct loan **out)
     if (!loan)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     loan->overlapped = overlapped;
+    loan->has_no_packet = ((uintptr_t)overlapped->hEvent & 1) != 0;
     if (overlapped->hEvent) {
-        TRY(service_handle_of(OBJECT_EVENT, EVENT_MODIFY_STATE, overlapped->hEvent, &event));
+        HANDLE plain = (HANDLE)((uintptr_t)overlapped->hEvent & ~(uintptr_t)1);
+
+        TRY(service_handle_of(OBJECT_EVENT, EVENT_MODIFY_STATE, plain, &event));
         loan->event = event->object;
         any_hold(loan->event);
     }

@@ -354,6 +354,22 @@ TEST(the_event_of_an_overlapped_is_signalled) /* NOTIF-ASYNC-04 NOTIF-ASYNC-06 *
     EXPECT_STATUS(STATUS_CANCELLED, (NTSTATUS)slot.overlapped.Internal);
 }
 
+TEST(bit_0_of_the_event_keeps_the_packet_away) /* NOTIF-ASYNC-04 */
+{
+    struct scene scene = scene_make();
+    HANDLE event = new_event(FALSE);
+    struct slot slot = {.overlapped.hEvent = (HANDLE)((uintptr_t)event | 1)};
+
+    EXPECT_STATUS(STATUS_PENDING, lend(scene.rm, &slot, 64));
+    EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(scene.tx, FALSE));
+    EXPECT(is_signalled(event));
+    EXPECT_STATUS(STATUS_SUCCESS, (NTSTATUS)slot.overlapped.Internal);
+    EXPECT_EQ(COMMIT, slot.buffer.note.TransactionNotification);
+    EXPECT_NO_PACKET(scene.port);
+    slot.overlapped.hEvent = (HANDLE)(uintptr_t)1;
+    EXPECT_STATUS(STATUS_INVALID_HANDLE, lend(scene.rm, &slot, 64));
+}
+
 TEST(a_call_that_fails_leaves_its_event_alone) /* GEN-06 NOTIF-ASYNC-05 */
 {
     struct scene scene = scene_make();
