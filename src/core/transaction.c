@@ -219,6 +219,8 @@ commit_told(struct transaction *tx, struct ktm_effects *effects)
     effects_signal(effects, tx, SIGNAL_SET | SIGNAL_FINISHED); /* [SIG-01, PT-42] */
     if (tx->participants == 0 && tx->superior)
         superior_told(tx->superior, TRANSACTION_NOTIFY_COMMIT_COMPLETE, effects); /* [PT-41] */
+    else if (transaction_is_branch(tx)) /* who waits for the root waits no longer [PT-42] */
+        effects_notify(effects, tx->superior, TRANSACTION_NOTIFY_RM_DISCONNECTED);
 }
 
 /* THE COMMIT POINT. The record is durable, or nobody has to remember. */

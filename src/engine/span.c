@@ -212,6 +212,29 @@ superior_prepared(struct enlistment *superior, const int64_t *clock)
     return NT_SUCCESS(status) ? status : STATUS_SUCCESS;
 }
 
+/* Somebody in the branch has gone with the outcome; the root remembers it for him [PT-42]. */
+static NTSTATUS
+superior_left_alone(struct enlistment *superior)
+{
+    owned(peer_release) struct peer link = span_peer(superior);
+
+    if (link.where == PEER_HERE)
+        link_lose(link.en);
+    return STATUS_SUCCESS;
+}
+
+/* Nobody in the branch has anything to do any more; had the root given it up, it is told now. */
+static NTSTATUS
+superior_complete(struct enlistment *superior, const int64_t *clock)
+{
+    owned(peer_release) struct peer link = span_peer(superior);
+    NTSTATUS status = peer_request(&link, KTM_EN_COMMIT_COMPLETE, clock);
+
+    if (link.where == PEER_HERE && status == STATUS_TRANSACTION_NOT_REQUESTED)
+        status = engine_en_recover(&link.en->object, NULL); /* comes back as link_commit */
+    return NT_SUCCESS(status) ? status : STATUS_SUCCESS;
+}
+
 static NTSTATUS
 superior_told(struct enlistment *superior, uint32_t what, const int64_t *clock)
 {
@@ -221,7 +244,9 @@ superior_told(struct enlistment *superior, uint32_t what, const int64_t *clock)
     case TRANSACTION_NOTIFY_PREPARE_COMPLETE:
         return superior_prepared(superior, clock);
     case TRANSACTION_NOTIFY_COMMIT_COMPLETE:
-        return superior_answer(superior, KTM_EN_COMMIT_COMPLETE, clock);
+        return superior_complete(superior, clock);
+    case TRANSACTION_NOTIFY_RM_DISCONNECTED:
+        return superior_left_alone(superior);
     case TRANSACTION_NOTIFY_ROLLBACK_COMPLETE:
         return superior_answer(superior, KTM_EN_ROLLBACK_COMPLETE, clock);
     case TRANSACTION_NOTIFY_ROLLBACK:

@@ -9,7 +9,8 @@
 #define SUPERIOR_MASK                                                                              \
     (TRANSACTION_NOTIFY_PREPREPARE_COMPLETE | TRANSACTION_NOTIFY_PREPARE_COMPLETE |                \
      TRANSACTION_NOTIFY_COMMIT_COMPLETE | TRANSACTION_NOTIFY_ROLLBACK_COMPLETE |                   \
-     TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_REQUEST_OUTCOME)
+     TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_REQUEST_OUTCOME |                            \
+     TRANSACTION_NOTIFY_RM_DISCONNECTED)
 
 static NTSTATUS
 rm_find_or_make(struct engine_tm *tm, const struct engine_tm *other, struct resource_manager **out)
