@@ -2,6 +2,7 @@
 /* Asynchronous notifications: buffers lent, filled, and given back through a completion port. */
 #include "engine/engine.h"
 #include "nt/nt.h"
+#include "tests/alloc.h"
 #include "tests/nt/kit.h"
 #include "tests/nt/port_kit.h"
 #include "windows.h"
@@ -384,6 +385,26 @@ TEST(a_call_that_fails_leaves_its_event_alone) /* GEN-06 NOTIF-ASYNC-05 */
     slot.overlapped.hEvent = duplicate(event, SYNCHRONIZE);
     EXPECT_STATUS(STATUS_ACCESS_DENIED, lend(scene.rm, &slot, 64));
     EXPECT_NOTE(scene.rm, key_number(5), COMMIT);
+}
+
+TEST(without_memory_nothing_is_lent_or_posted) /* GEN-06 GEN-08 NOTIF-13 */
+{
+    struct scene scene = scene_make();
+    struct slot slot = {.overlapped.Internal = 77};
+
+    alloc_fail_at(1);
+    EXPECT_STATUS(STATUS_INSUFFICIENT_RESOURCES, lend(scene.rm, &slot, 64));
+    EXPECT(alloc_fail_stop());
+    EXPECT_EQ(77, slot.overlapped.Internal);
+    alloc_fail_at(1);
+    EXPECT_STATUS(STATUS_INSUFFICIENT_RESOURCES, NtSetIoCompletion(scene.port, NULL, NULL, 0, 0));
+    EXPECT(alloc_fail_stop());
+    EXPECT_NO_PACKET(scene.port);
+    EXPECT_STATUS(STATUS_PENDING, lend(scene.rm, &slot, 64));
+    alloc_fail_from(1); /* what is lent is told, whatever happens */
+    EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(scene.tx, FALSE));
+    (void)alloc_fail_stop();
+    expect_packet(scene.port, &slot, STATUS_SUCCESS, 32);
 }
 
 /* ---- threads ---- */

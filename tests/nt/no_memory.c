@@ -56,6 +56,18 @@ copy_handle(HANDLE *out)
                              DUPLICATE_SAME_ACCESS);
 }
 
+static NTSTATUS
+create_event(HANDLE *out)
+{
+    return NtCreateEvent(out, EVENT_ALL_ACCESS, &named, NotificationEvent, FALSE);
+}
+
+static NTSTATUS
+create_port(HANDLE *out)
+{
+    return NtCreateIoCompletion(out, IO_COMPLETION_ALL_ACCESS, &named, 0);
+}
+
 static const struct {
     const char *what;
     NTSTATUS (*make)(HANDLE *out);
@@ -64,7 +76,9 @@ static const struct {
     {"a durable TM", create_durable_tm},
     {"an RM", create_rm},
     {"a transaction", create_tx},
-    {"an enlistment", create_en},
+    {"an event", create_event},
+    {"a port", create_port},
+    {"an enlistment", create_en}, /* whose end is that of the transaction */
     {"a duplicate", copy_handle},
 };
 
