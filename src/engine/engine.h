@@ -175,14 +175,17 @@ struct engine_loan {
 };
 
 /* Buffers lent from now on complete through that port, with that key, until the RM is closed; NULL:
- * through none. Answers: INVALID_PARAMETER (it has one already, or callbacks) [RM-SET-01..04]. */
-NTSTATUS engine_rm_set_port(struct object *rm, struct engine_port *port, uintptr_t key) must_use;
+ * through none. Here and below 'epoch' is that of the handle, as for engine_wait_since. Answers:
+ * INVALID_PARAMETER (it has one already, or callbacks) [RM-SET-01..04]. */
+NTSTATUS engine_rm_set_port(struct object *rm, uint32_t epoch, struct engine_port *port,
+                            uintptr_t key) must_use;
 /* Answers: INVALID_PARAMETER (there is none). */
-NTSTATUS engine_rm_check_port(struct object *rm) must_use;
+NTSTATUS engine_rm_check_port(struct object *rm, uint32_t epoch) must_use;
 /* SUCCESS: a notification was there, and is complete. PENDING: the buffer is lent. With any other
  * answer the loan is still the caller's: INVALID_PARAMETER (no port), BUFFER_TOO_SMALL (*length =
  * needed) [NOTIF-ASYNC-01..06]. */
-NTSTATUS engine_rm_lend(struct object *rm, struct engine_loan *loan, uint32_t *length);
+NTSTATUS engine_rm_lend(struct object *rm, uint32_t epoch, struct engine_loan *loan,
+                        uint32_t *length);
 
 /* ---- enlistments ---- */
 

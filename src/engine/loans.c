@@ -76,14 +76,23 @@ set_port(struct resource_manager *rm, struct engine_port *port, uintptr_t key)
     return STATUS_SUCCESS;
 }
 
+/* The RM is alive for a handle made at that epoch [CLOSE-RM-03]. */
+static NTSTATUS
+check_alive_since(struct object *object, uint32_t epoch)
+{
+    TRY(object_check_alive(object));
+    return atomic_load(&object->epoch) == epoch ? STATUS_SUCCESS
+                                                : status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
+}
+
 NTSTATUS
-engine_rm_set_port(struct object *object, struct engine_port *port, uintptr_t key)
+engine_rm_set_port(struct object *object, uint32_t epoch, struct engine_port *port, uintptr_t key)
 {
     struct run run;
     NTSTATUS status;
 
     run_begin(&run, object);
-    status = object_check_alive(object);
+    status = check_alive_since(object, epoch);
     if (status == STATUS_SUCCESS)
         status = set_port(AS_RM(object), port, key);
     run_end(&run);
@@ -91,21 +100,21 @@ engine_rm_set_port(struct object *object, struct engine_port *port, uintptr_t ke
 }
 
 static NTSTATUS
-check_port(struct object *object)
+check_port(struct object *object, uint32_t epoch)
 {
-    TRY(object_check_alive(object));
+    TRY(check_alive_since(object, epoch));
     return AS_RM(object)->port ? STATUS_SUCCESS
                                : status_raise(STATUS_INVALID_PARAMETER); /* [NOTIF-GET-12] */
 }
 
 NTSTATUS
-engine_rm_check_port(struct object *object)
+engine_rm_check_port(struct object *object, uint32_t epoch)
 {
     struct run run;
     NTSTATUS status;
 
     run_begin(&run, object);
-    status = check_port(object);
+    status = check_port(object, epoch);
     run_end(&run);
     return status;
 }
@@ -135,13 +144,13 @@ lend(struct resource_manager *rm, struct engine_loan *loan, uint32_t *length)
 }
 
 NTSTATUS
-engine_rm_lend(struct object *object, struct engine_loan *loan, uint32_t *length)
+engine_rm_lend(struct object *object, uint32_t epoch, struct engine_loan *loan, uint32_t *length)
 {
     struct run run;
     NTSTATUS status;
 
     run_begin(&run, object);
-    status = check_port(object);
+    status = check_port(object, epoch);
     if (status == STATUS_SUCCESS)
         status = lend(AS_RM(object), loan, length);
     run_end(&run);

@@ -105,7 +105,7 @@ loan_create(OVERLAPPED *overlapped, struct loan **out)
 
 /* The OVERLAPPED says "pending" before anybody can complete it; when this fails, what it said. */
 static NTSTATUS
-loan_lend(struct object *rm, struct loan *loan, uint32_t *length)
+loan_lend(struct handle *rm, struct loan *loan, uint32_t *length)
 {
     OVERLAPPED *overlapped = loan->overlapped;
     const OVERLAPPED before = *overlapped;
@@ -117,7 +117,8 @@ loan_lend(struct object *rm, struct loan *loan, uint32_t *length)
     overlapped->InternalHigh = 0;
     if (event)
         was_set = event_reset(event);
-    status = engine_rm_lend(rm, &loan->lent, length); /* 'loan' may be gone now */
+    status =
+        engine_rm_lend(rm->object, rm->epoch, &loan->lent, length); /* 'loan' may be gone now */
     if (NT_SUCCESS(status))
         return status;
     *overlapped = before; /* [GEN-06] */
@@ -138,12 +139,13 @@ loan_make(struct handle *rm, TRANSACTION_NOTIFICATION *into, uint32_t size, ULON
         return status_raise(STATUS_INVALID_PARAMETER);
     if (context % _Alignof(OVERLAPPED))
         return status_raise(STATUS_DATATYPE_MISALIGNMENT);
-    TRY(engine_rm_check_port(rm->object)); /* before the OVERLAPPED is believed to be one */
+    TRY(engine_rm_check_port(rm->object,
+                             rm->epoch)); /* before the OVERLAPPED is believed to be one */
     TRY(loan_create((OVERLAPPED *)context, &loan));
     loan->lent.into = into;
     loan->lent.size = size;
     loan->return_length = return_length;
-    status = loan_lend(rm->object, loan, &length);
+    status = loan_lend(rm, loan, &length);
     if (status == STATUS_BUFFER_TOO_SMALL)
         answer_length(return_length, length);
     if (!NT_SUCCESS(status))

@@ -170,7 +170,7 @@ service_SetInformationResourceManager(
     if (completion.IoCompletionPortHandle)
         TRY(service_handle_of(OBJECT_PORT, IO_COMPLETION_MODIFY_STATE,
                               completion.IoCompletionPortHandle, &port));
-    return engine_rm_set_port(rm->object, port ? port_face(port->object) : NULL,
+    return engine_rm_set_port(rm->object, rm->epoch, port ? port_face(port->object) : NULL,
                               completion.CompletionKey); /* [RM-SET-01] */
 }
 

@@ -319,6 +319,10 @@ TEST(time_outs_are_told_in_milliseconds_rounded_up) /* W32-TX-16 */
     EXPECT_EQ(60000, timeout_of(tx));
     set_native_timeout(tx, -600000001);
     EXPECT_EQ(60001, timeout_of(tx));
+    set_native_timeout(tx, -10000ll * (INFINITE - 2));
+    EXPECT_EQ(INFINITE - 2, timeout_of(tx));
+    set_native_timeout(tx, -10000ll * INFINITE); /* this value means something else */
+    EXPECT_EQ(INFINITE - 1, timeout_of(tx));
     set_native_timeout(tx, INT64_MIN);
     EXPECT_EQ(INFINITE - 1, timeout_of(tx));
     set_native_timeout(tx, 0);
