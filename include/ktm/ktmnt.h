@@ -35,6 +35,11 @@
  *  - DesiredAccess names rights of ktmtypes.h or generic ones; what the type does not have is
  *    refused: ACCESS_DENIED [OBJ-12, OBJ-13].
  *  - Time-outs count 100 ns: negative from now, positive at that moment UTC since 1601.
+ *  - Objects and handles belong to the process. A child made by fork() has none of them: there
+ * every inherited handle is INVALID_HANDLE, every pointer answers TRANSACTION_OBJECT_EXPIRED, and
+ * what it makes is its own; a log that the parent has attached is SHARING_VIOLATION. The parent
+ * does not notice. A child forked inside a callback must not return from it. exec() leaves nothing
+ *    behind, and closes the logs. OBJ_INHERIT is remembered and told, no more [OBJ-04].
  *  - TmVirtualClock raises the clock of the TM when it is greater, NULL leaves it alone [CLOCK-04].
  */
 #pragma once

@@ -72,6 +72,8 @@ struct clfs_reader;
 
 enum clfs_disposition { CLFS_CREATE_NEW = 1, CLFS_OPEN_EXISTING = 3, CLFS_OPEN_ALWAYS = 4 };
 
+/* In a forked child: no log is open. */
+void clfs_begin_anew(void);
 /* Opens the dedicated log whose base file is '<path>.blf' and recovers it: finds its end, rewrites
  * and forces the tail that was not known durable, writes the new mark. A read-only open computes
  * the same end and writes nothing [CLFS-DUR-22]. Answers: OBJECT_NAME_NOT_FOUND,

@@ -31,6 +31,14 @@ static struct sys_mutex registry_mutex = {PTHREAD_MUTEX_INITIALIZER};
 static struct list registry = {&registry, &registry};
 static _Atomic uint32_t registry_changes; /* counts every change of a life */
 
+/* Of the parent's logs the child has neither the locks nor the threads that write them. */
+void
+clfs_begin_anew(void)
+{
+    sys_mutex_init(&registry_mutex);
+    list_init(&registry);
+}
+
 /* ---- making and freeing the object ---- */
 
 static char *

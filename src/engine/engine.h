@@ -30,6 +30,10 @@ struct engine *engine_instance(void);
  */
 NTSTATUS engine_create(struct sys *sys, struct engine **out) must_use;
 void engine_destroy(struct engine *engine);
+/* In a forked child: the parent's instance is not this process's; the first use makes another. */
+void engine_begin_anew(void);
+/* The object is one of the parent's: it must not be used. */
+bool engine_is_inherited(const struct object *object);
 /* For tests: fires the time-outs that are due by the instance's own clock. */
 void engine_run_timers(struct engine *engine);
 

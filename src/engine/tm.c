@@ -9,6 +9,7 @@
 /* ---- instances ---- */
 
 static struct engine *_Atomic instance;
+static struct sys_mutex instance_mutex = {PTHREAD_MUTEX_INITIALIZER};
 
 static struct engine *
 engine_make(struct sys *sys, bool has_thread)
@@ -38,19 +39,51 @@ engine_make(struct sys *sys, bool has_thread)
 struct engine *
 engine_instance(void)
 {
-    static struct sys_mutex mutex = {PTHREAD_MUTEX_INITIALIZER};
     struct engine *engine = atomic_load(&instance);
 
     if (likely(engine != NULL))
         return engine;
-    sys_mutex_lock(&mutex);
+    sys_mutex_lock(&instance_mutex);
     engine = atomic_load(&instance);
     if (!engine) {
         engine = engine_make(sys_linux(), true);
         atomic_store(&instance, engine);
     }
-    sys_mutex_unlock(&mutex);
+    sys_mutex_unlock(&instance_mutex);
     return engine;
+}
+
+/* The parent's instance stays as memory nobody looks at: any of its locks may be held, by a thread
+ * that is not here. */
+void
+engine_begin_anew(void)
+{
+    atomic_store(&instance, NULL);
+    sys_mutex_init(&instance_mutex);
+}
+
+bool
+engine_is_inherited(const struct object *object)
+{
+    const struct engine_tm *tm = NULL;
+
+    switch (object->kind) {
+    case OBJECT_TM:
+        tm = AS_TM(object);
+        break;
+    case OBJECT_RM:
+        tm = tm_of_ktm(AS_RM(object)->ktm);
+        break;
+    case OBJECT_TX:
+        tm = tm_of_ktm(atomic_load(&AS_TX(object)->ktm));
+        break;
+    case OBJECT_EN:
+        tm = tm_of_ktm(AS_EN(object)->rm->ktm);
+        break;
+    default:
+        return false;
+    }
+    return tm->engine != atomic_load(&instance);
 }
 
 NTSTATUS

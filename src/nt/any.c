@@ -20,6 +20,12 @@ own_init(struct object *object, enum own_kind kind)
 }
 
 void
+own_begin_anew(void)
+{
+    sys_mutex_init(&own_mutex);
+}
+
+void
 own_lock(void)
 {
     sys_mutex_lock(&own_mutex);

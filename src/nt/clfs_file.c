@@ -30,6 +30,13 @@ static_assert(FILE_SHARE_READ == CLFS_ACCESS_READ && FILE_SHARE_WRITE == CLFS_AC
 static struct sys_mutex files_mutex = {PTHREAD_MUTEX_INITIALIZER};
 static struct list files = {&files, &files};
 
+void
+clfs_file_begin_anew(void)
+{
+    sys_mutex_init(&files_mutex);
+    list_init(&files);
+}
+
 struct opening {
     char *path;
     bool is_multiplexed;

@@ -4,6 +4,7 @@
 
 #include <limits.h>
 
+#include "nt/nt.h"
 #include "sys/thread.h"
 
 #define SHARDS 64u /* so that threads with areas of their own do not meet */
@@ -26,6 +27,15 @@ shard_of(const void *pointer, struct clfs_object ***chain)
 
     *chain = &shard->chains[(mixed >> 52) & (CHAINS - 1)];
     return shard;
+}
+
+void
+clfs_object_begin_anew(void)
+{
+    for (unsigned i = 0; i < SHARDS; i++) {
+        sys_mutex_init(&shards[i].mutex);
+        memset(shards[i].chains, 0, sizeof(shards[i].chains));
+    }
 }
 
 void
@@ -102,4 +112,10 @@ clfs_object_end(const void *pointer, enum clfs_kind kind, struct clfs_object **o
     }
     *out = object;
     return STATUS_SUCCESS;
+}
+
+__attribute__((constructor)) static void
+watch(void)
+{
+    nt_watch_forks();
 }

@@ -24,6 +24,9 @@ struct clfs_object {
     _Atomic uint32_t users; /* calls in progress, twice; bit 0: it is being ended */
 };
 
+/* In a forked child: there are none. */
+void clfs_object_begin_anew(void);
+void clfs_file_begin_anew(void);
 /* Makes a new object findable. */
 void clfs_object_add(struct clfs_object *object, enum clfs_kind kind);
 /* Answers: INVALID_PARAMETER (NULL), INVALID_HANDLE. */

@@ -16,6 +16,8 @@
 #include <stdlib.h>
 
 #include "nt/own.h"
+#include "nt/nt.h"
+#include "sys/sys.h"
 #include "sys/thread.h"
 
 /* The state word. */
@@ -52,6 +54,8 @@ static struct {
     struct stripe stripes[STRIPES];
     struct sys_mutex growth; /* held while a chunk is added; inside it nothing else is locked */
     uint32_t chunk_count;    /* under 'growth' */
+    uint64_t generation;     /* of new slots, in its place in the state; 0: the first */
+    bool is_forked;          /* and has no slots yet */
     _Atomic uint32_t threads;
 } table = {.growth = {PTHREAD_MUTEX_INITIALIZER}};
 
@@ -109,6 +113,19 @@ stripe_pop(struct stripe *stripe)
     return slot;
 }
 
+/* So that the parent's values are none here: theirs are counted from 1. */
+static void
+choose_generation(void)
+{
+    uint64_t random;
+
+    if (table.is_forked) {
+        sys_random(sys_linux(), &random, sizeof(random));
+        table.generation = (1 + random % (1ull << (GENERATION_BITS - 1))) * GENERATION;
+        table.is_forked = false;
+    }
+}
+
 /* Adds a chunk; all its slots but the first go to the thread's own stripe. NULL: no memory. */
 static struct handle *
 table_grow(void)
@@ -119,9 +136,10 @@ table_grow(void)
     if (table.chunk_count < CHUNKS)
         chunk = aligned_alloc(64, CHUNK_SLOTS * sizeof(*chunk));
     if (chunk) {
+        choose_generation();
         for (uint32_t i = 0; i < CHUNK_SLOTS; i++) {
             chunk[i] = (struct handle){.index = table.chunk_count * CHUNK_SLOTS + i};
-            atomic_init(&chunk[i].state, GENERATION); /* the first generation is 1 */
+            atomic_init(&chunk[i].state, table.generation ? table.generation : GENERATION);
             atomic_init(&chunk[i].next, chunk[i].index + 2);
         }
         atomic_store_explicit(&table.chunks[table.chunk_count], chunk, memory_order_release);
@@ -280,6 +298,18 @@ handle_close(HANDLE value, struct handle **out)
 }
 
 void
+handle_begin_anew(void)
+{
+    for (uint32_t i = 0; i < CHUNKS && atomic_load(&table.chunks[i]); i++)
+        atomic_store(&table.chunks[i], NULL); /* calls of other threads may have been using it */
+    for (uint32_t i = 0; i < STRIPES; i++)
+        atomic_store(&table.stripes[i].head, 0);
+    sys_mutex_init(&table.growth);
+    table.chunk_count = 0;
+    table.is_forked = true;
+}
+
+void
 handle_forget_all(void)
 {
     sys_mutex_lock(&table.growth);
@@ -300,4 +330,10 @@ handle_forget_all(void)
         stripe_push(&table.stripes[own_stripe()], slot, slot);
     }
     sys_mutex_unlock(&table.growth);
+}
+
+__attribute__((constructor)) static void
+watch(void)
+{
+    nt_watch_forks();
 }

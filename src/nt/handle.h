@@ -55,5 +55,7 @@ unsigned handle_flags(const struct handle *slot);
  * Answers: INVALID_HANDLE, HANDLE_NOT_CLOSABLE. */
 NTSTATUS handle_close(HANDLE value, struct handle **out) must_use;
 
+/* In a forked child: there are none, and none of the parent's values will be one. */
+void handle_begin_anew(void);
 /* For nt_forget_all (nt/nt.h). */
 void handle_forget_all(void);

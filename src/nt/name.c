@@ -387,6 +387,14 @@ name_handle_close(struct object *object)
 }
 
 void
+name_begin_anew(void)
+{
+    sys_mutex_init(&names.lock);
+    memset(names.buckets, 0, sizeof(names.buckets));
+    names.protocols = NULL;
+}
+
+void
 name_forget_all(void)
 {
     for (size_t i = 0; i < BUCKETS; i++)

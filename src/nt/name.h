@@ -51,4 +51,5 @@ void name_handle_close(struct object *object);
 NTSTATUS name_register_protocol(struct object *rm, const GUID *protocol) must_use;
 void name_allow_protocols(struct name *name); /* claimed, not given yet */
 
+void name_begin_anew(void); /* in a forked child: there are none */
 void name_forget_all(void); /* for nt_forget_all (nt/nt.h) */

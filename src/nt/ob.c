@@ -306,6 +306,8 @@ ObReferenceObjectByPointer(PVOID Object, ACCESS_MASK DesiredAccess, POBJECT_TYPE
         return status_raise(STATUS_ACCESS_VIOLATION);
     if (!has_type(Object, ObjectType))
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
+    if (engine_is_inherited(Object))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
     any_hold(Object);
     return STATUS_SUCCESS;
 }
@@ -325,6 +327,8 @@ ObDereferenceObject(PVOID Object)
     struct object *object = Object;
     LONG_PTR holds = (LONG_PTR)atomic_load(&object->holds) - 1;
 
+    if (engine_is_inherited(object))
+        return holds;    /* the process this one was forked from frees its own */
     any_release(object); /* frees at most: it sends nothing and calls nobody [TMR-04] */
     return holds;
 }
@@ -345,6 +349,8 @@ ObOpenObjectByPointer(PVOID Object, ULONG HandleAttributes, PACCESS_STATE Passed
         return status_raise(STATUS_ACCESS_VIOLATION);
     if (!has_type(object, ObjectType))
         return status_raise(STATUS_OBJECT_TYPE_MISMATCH);
+    if (engine_is_inherited(object))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
     TRY(birth_check(&birth, object->kind, Handle, DesiredAccess, &attributes));
     TRY(any_handle_open(object)); /* [TMR-05] */
     birth_done(&birth, object);

@@ -19,6 +19,7 @@ is_own(const struct object *object)
 }
 
 void own_init(struct object *object, enum own_kind kind);
+void own_begin_anew(void); /* in a forked child */
 void own_lock(void);
 void own_unlock(void);
 /* Under the lock. */

@@ -8,6 +8,18 @@
 #include "nt/enlist.h"
 #include "nt/services.h"
 
+/* Answers: ACCESS_VIOLATION (NULL), TRANSACTION_OBJECT_EXPIRED (of the process this one was forked
+ * from). */
+static NTSTATUS
+pointer_check(const void *pointer)
+{
+    if (!pointer)
+        return status_raise(STATUS_ACCESS_VIOLATION);
+    if (engine_is_inherited(pointer))
+        return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
+    return STATUS_SUCCESS;
+}
+
 /* ---- transaction managers ---------------------------------------------------------------------
  */
 
@@ -32,8 +44,7 @@ TmRenameTransactionManager(PUNICODE_STRING LogFileName, LPGUID ExistingTransacti
 NTSTATUS
 TmRecoverTransactionManager(PKTM Tm, PLARGE_INTEGER TargetVirtualClock)
 {
-    if (!Tm)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(Tm));
     if (engine_is_expired((struct object *)Tm))
         return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED); /* [TMR-05] */
     return engine_tm_recover((struct object *)Tm, TargetVirtualClock ? &TargetVirtualClock->QuadPart
@@ -58,16 +69,14 @@ TmThawTransactions(void)
 NTSTATUS
 TmCommitTransaction(PKTRANSACTION Transaction, BOOLEAN Wait)
 {
-    if (!Transaction)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(Transaction));
     return engine_tx_commit((struct object *)Transaction, Wait);
 }
 
 NTSTATUS
 TmRollbackTransaction(PKTRANSACTION Transaction, BOOLEAN Wait)
 {
-    if (!Transaction)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(Transaction));
     return engine_tx_rollback((struct object *)Transaction, Wait);
 }
 
@@ -90,8 +99,7 @@ NTSTATUS
 TmEnableCallbacks(PKRESOURCEMANAGER ResourceManager, PTM_RM_NOTIFICATION CallbackRoutine,
                   PVOID RMKey)
 {
-    if (!ResourceManager)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(ResourceManager));
     if (!CallbackRoutine)
         return status_raise(STATUS_UNSUCCESSFUL); /* [TMR-15] */
     return engine_rm_callbacks((struct object *)ResourceManager, CallbackRoutine, RMKey);
@@ -100,8 +108,7 @@ TmEnableCallbacks(PKRESOURCEMANAGER ResourceManager, PTM_RM_NOTIFICATION Callbac
 NTSTATUS
 TmRecoverResourceManager(PKRESOURCEMANAGER ResourceManager)
 {
-    if (!ResourceManager)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(ResourceManager));
     return engine_rm_recover((struct object *)ResourceManager);
 }
 
@@ -109,8 +116,7 @@ TmRecoverResourceManager(PKRESOURCEMANAGER ResourceManager)
 static NTSTATUS
 propagation_answer(struct object *rm)
 {
-    if (!rm)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(rm));
     if (engine_is_expired(rm))
         return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
     return status_raise(STATUS_TRANSACTION_NOT_REQUESTED);
@@ -145,8 +151,8 @@ TmCreateEnlistment(PHANDLE EnlistmentHandle, KPROCESSOR_MODE PreviousMode,
 {
     owned(birth) struct birth birth = {0};
 
-    if (!ResourceManager || !Transaction)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(ResourceManager));
+    TRY(pointer_check(Transaction));
     if (PreviousMode != KernelMode && PreviousMode != UserMode)
         return status_raise(STATUS_INVALID_PARAMETER); /* [TMR-07] */
     TRY(enlist_check(&birth, EnlistmentHandle, DesiredAccess, ObjectAttributes, CreateOptions,
@@ -158,16 +164,14 @@ TmCreateEnlistment(PHANDLE EnlistmentHandle, KPROCESSOR_MODE PreviousMode,
 NTSTATUS
 TmRecoverEnlistment(PKENLISTMENT Enlistment, PVOID EnlistmentKey)
 {
-    if (!Enlistment)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(Enlistment));
     return engine_en_recover((struct object *)Enlistment, EnlistmentKey);
 }
 
 NTSTATUS
 TmReferenceEnlistmentKey(PKENLISTMENT Enlistment, PVOID *Key)
 {
-    if (!Enlistment)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(Enlistment));
     if (!Key)
         return status_raise(STATUS_INVALID_PARAMETER); /* [TMR-18] */
     if (engine_is_expired((struct object *)Enlistment))
@@ -180,8 +184,7 @@ TmDereferenceEnlistmentKey(PKENLISTMENT Enlistment, PBOOLEAN LastReference)
 {
     bool was_last;
 
-    if (!Enlistment)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(Enlistment));
     if (engine_is_expired((struct object *)Enlistment))
         return status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
     TRY(engine_en_key_dereference((struct object *)Enlistment, &was_last));
@@ -193,8 +196,7 @@ TmDereferenceEnlistmentKey(PKENLISTMENT Enlistment, PBOOLEAN LastReference)
 static NTSTATUS
 request(PKENLISTMENT enlistment, int event, const LARGE_INTEGER *clock)
 {
-    if (!enlistment)
-        return status_raise(STATUS_ACCESS_VIOLATION);
+    TRY(pointer_check(enlistment));
     return engine_en_request((struct object *)enlistment, event, clock ? &clock->QuadPart : NULL);
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What the pointers stand for, and threads that end what others use. */
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include "tests/nt/clfs_kit.h"
 
 #include "sys/thread.h"
@@ -117,5 +120,27 @@ TEST(ending_races_with_use) /* CLFS-HARD-45 CLFS-CONC-03 */
         sys_thread_join(*thread);
     EXPECT_OK(ClfsTerminateReadLog(shared_context));
     world.area = shared_area;
+    end(&world);
+}
+
+/* Its pointers are none there, and the log is locked (decision 0023). */
+TEST(a_forked_child_has_no_logs) /* CLFS-CONC-10 CLFS-CONC-13 */
+{
+    struct world world = begin();
+    PLOG_FILE_OBJECT file;
+    CLFS_LSN lsn;
+    int status;
+
+    EXPECT_OK(append(world.area, "x", 0, &lsn));
+    EXPECT_EQ(0, fflush(NULL));
+    if (fork() == 0) {
+        EXPECT_STATUS(STATUS_INVALID_HANDLE, ClfsFlushBuffers(world.area));
+        EXPECT_STATUS(STATUS_INVALID_HANDLE, ClfsDeleteMarshallingArea(world.area));
+        EXPECT_STATUS(STATUS_INVALID_HANDLE, ClfsCloseLogFileObject(world.file));
+        EXPECT_STATUS(STATUS_SHARING_VIOLATION, create(&file, "log", 0, 7, OPEN_EXISTING, 0));
+        _exit(0);
+    }
+    EXPECT(wait(&status) > 0 && status == 0);
+    EXPECT_OK(append(world.area, "y", CLFS_FLAG_FORCE_FLUSH, &lsn));
     end(&world);
 }
