@@ -67,10 +67,12 @@ engine_en_create(struct object *rm, struct object *tx, uint32_t create_options,
         return status_raise(STATUS_INSUFFICIENT_RESOURCES); /* [ENL-CREATE-08] */
     event.en->rm = event.rm;
     status = enlistment_enter(&event, out);
-    if (status == STATUS_TRANSACTION_REQUIRED_PROMOTION) /* bound to another TM [ENL-CREATE-18] */
-        status = event.tx->create_options & TRANSACTION_DO_NOT_PROMOTE
-                     ? status_raise(status) /* [ENL-CREATE-19, BR-02] */
-                     : span_enlist(&event, out);
+    while (status ==
+               STATUS_TRANSACTION_REQUIRED_PROMOTION && /* bound to another TM [ENL-CREATE-18] */
+           !(event.tx->create_options & TRANSACTION_DO_NOT_PROMOTE))
+        status = span_enlist(&event, out); /* and again, while it is bound and unbound by others */
+    if (status == STATUS_TRANSACTION_REQUIRED_PROMOTION)
+        status = status_raise(status); /* [ENL-CREATE-19, BR-02] */
     if (status != STATUS_SUCCESS)
         enlistment_destroy(event.en);
     return status;

@@ -104,16 +104,20 @@ static NTSTATUS
 span_join(struct run *run, const struct root *root, struct ktm_event *event, struct object **out)
 {
     const GUID *uow = &root->tx->link.guid;
+    const struct enlistment *superior;
     bool is_new;
     NTSTATUS status;
 
     TRY(tm_check_online(&run->tm->object));
+    superior = span_half(run->tm, &root->tm->core.identity, uow, HALF_SUPERIOR);
     event->tx = ktm_find_transaction(&run->tm->core, uow);
     is_new = !event->tx;
+    if (is_new && superior) /* what is over, and somebody still holds: so is the root */
+        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
+    if (!is_new && !superior)
+        return status_raise(STATUS_OBJECT_NAME_COLLISION);
     if (is_new)
         TRY(span_make(run, root, &event->tx));
-    else if (!span_half(run->tm, &root->tm->core.identity, uow, HALF_SUPERIOR))
-        return status_raise(STATUS_OBJECT_NAME_COLLISION);
     else
         engine_hold(&event->tx->object);
     status = enlistment_enter_locked(run, event, false, out);
@@ -150,10 +154,13 @@ span_leave(struct object *object)
         engine_handle_close(object); /* its TM has rolled it back meanwhile */
 }
 
-/* Is the root one that others may join? */
+/* Is the root one that others may join? Answers: TRANSACTION_REQUIRED_PROMOTION: it has become
+ * another since it was looked for, because the first enlistment in it was refused. */
 static NTSTATUS
 root_check(struct root *root, const struct ktm_event *event)
 {
+    if (root->tx->ktm != &root->tm->core)
+        return STATUS_TRANSACTION_REQUIRED_PROMOTION;
     TRY(object_check_alive(&root->tx->object));
     TRY(tm_check_online(&root->tm->object));
     if (event->en->is_superior)
@@ -171,12 +178,16 @@ root_check(struct root *root, const struct ktm_event *event)
 static NTSTATUS
 root_link(const struct root *root, const struct engine_tm *tm)
 {
+    const struct enlistment *link;
     NTSTATUS status = STATUS_SUCCESS;
     struct run run;
 
     run_begin(&run, &root->tx->object);
-    if (!span_half(run.tm, &tm->core.identity, &root->tx->link.guid, HALF_LINK))
+    link = span_half(run.tm, &tm->core.identity, &root->tx->link.guid, HALF_LINK);
+    if (!link)
         status = half_enlist(&run, tm, root->tx, HALF_LINK);
+    else if (link->state == EN_FINISHED) /* of a branch that is over, while a new one was made */
+        status = status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     run_end(&run);
     return status;
 }
@@ -244,7 +255,8 @@ span_enlist(struct ktm_event *event, struct object **out)
 
     TRY(root_find(event->tx, &root.tx));
     root.tm = tm_of_ktm(root.tx->ktm);
-    if (&root.tm->core == event->rm->ktm) { /* through a handle to the branch of another TM */
+    if (&root.tm->core == event->rm->ktm || /* through a handle to the branch of another TM */
+        root.tm->core.is_nursery) {         /* not bound, after all */
         event->tx = root.tx;
         status = enlistment_enter(event, out);
     } else {

@@ -45,6 +45,18 @@ cast_begin(bool is_volatile)
 }
 
 void
+cast_begin_second(void)
+{
+    EXPECT_OK(
+        engine_tm_create(cast.engine, "/second", log_name, ARRAY_SIZE(log_name), &cast.second));
+    engine_hold(cast.second);
+    cast.has_second = true;
+    EXPECT_OK(engine_tm_recover(cast.second, NULL));
+    for (unsigned i = 1; i < CAST_RMS; i += 2)
+        cast.rms[i].is_second = true;
+}
+
+void
 cast_restart(void)
 {
     sys_sim_crash(cast.process);
@@ -78,8 +90,8 @@ cast_try_rm(unsigned number, struct object **out)
     bool is_volatile = cast.is_volatile || cast.rms[number].is_volatile;
     GUID guid = cast_guid(number);
 
-    return engine_rm_create(cast.tm, &guid, is_volatile ? RESOURCE_MANAGER_VOLATILE : 0, NULL, 0,
-                            out);
+    return engine_rm_create(cast.rms[number].is_second ? cast.second : cast.tm, &guid,
+                            is_volatile ? RESOURCE_MANAGER_VOLATILE : 0, NULL, 0, out);
 }
 
 static struct cast_rm *
@@ -262,6 +274,14 @@ cast_tm_close(void)
     cast.has_tm = false;
     cast.rms_may_close = true;
     engine_handle_close(cast.tm);
+}
+
+void
+cast_second_close(void)
+{
+    cast.has_second = false;
+    cast.rms_may_close = true;
+    engine_handle_close(cast.second);
 }
 
 /* ---- clients ---- */

@@ -60,6 +60,7 @@ struct cast_rm {
     struct object *rm; /* held once for every time it was handed out */
     unsigned holds;
     bool has_handle, is_volatile;
+    bool is_second; /* of the second TM */
     unsigned last_recovers;
     /* Called for what is heard, before it is answered; true: it has been dealt with. NULL: none. */
     bool (*meddle)(struct part *part, struct object *en, uint32_t what);
@@ -71,8 +72,10 @@ struct cast {
     struct engine *engine;
     struct object *tm;
     bool has_tm, is_volatile;
-    bool log_may_fail;  /* outcomes may be unavailable */
-    bool rms_may_close; /* a part may be without answer for ever */
+    struct object *second; /* another TM, with a log of its own; NULL: none */
+    bool has_second;       /* its handle */
+    bool log_may_fail;     /* outcomes may be unavailable */
+    bool rms_may_close;    /* a part may be without answer for ever */
     struct cast_rm rms[CAST_RMS];
     struct act acts[CAST_ACTS];
 };
@@ -88,6 +91,7 @@ void cast_expect_one_of(const char *file, int line, NTSTATUS status, const NTSTA
 /* ---- begin and end ---- */
 
 void cast_begin(bool is_volatile); /* a machine, an engine, a TM on a new log, recovered */
+void cast_begin_second(void);      /* and another, whose RMs are those with odd numbers */
 /* The process dies at a moment that the seed chooses; what it leaves is judged in cast_end. */
 void cast_crash_somewhere(void);
 /* Closes what is open; nothing may be left, everybody agrees, also after the crash. */
@@ -111,6 +115,7 @@ NTSTATUS cast_try_enlist(struct act *act, struct cast_rm *rm, uint32_t mask, str
 void cast_part_close(struct part *part);
 void cast_act_close(struct act *act);
 void cast_tm_close(void);
+void cast_second_close(void);
 
 /* ---- what is done; what is told is judged ---- */
 

@@ -5,7 +5,6 @@
 
 /* The disk, and what everybody knew, at the moment of the crash. */
 static struct {
-    bool is_planned;
     struct sys_sim *sim;
     struct cast cast;
 } crash;
@@ -52,21 +51,36 @@ rm_end(struct cast_rm *rm)
 
 /* A transaction that everybody has answered is gone; so is what nobody holds. */
 static void
+expect_empty(struct object *tm)
+{
+    EXPECT(list_is_empty(&AS_TM(tm)->core.tx_list)); /* LIVE-01 */
+    EXPECT(list_is_empty(&AS_TM(tm)->core.rm_list));
+}
+
+static void
 expect_nothing_left(void)
 {
+    bool is_resolved = !cast.rms_may_close && !cast.log_may_fail;
+
     EXPECT(list_is_empty(&cast.engine->nursery->core.tx_list));
     EXPECT_EQ(0, cast.engine->timers.count);
-    if (cast.has_tm && !cast.rms_may_close && !cast.log_may_fail) {
-        EXPECT(list_is_empty(&AS_TM(cast.tm)->core.tx_list)); /* LIVE-01 */
-        EXPECT(list_is_empty(&AS_TM(cast.tm)->core.rm_list));
-    }
+    if (cast.has_tm && is_resolved)
+        expect_empty(cast.tm);
+    if (cast.has_second && is_resolved)
+        expect_empty(cast.second);
     if (cast.has_tm)
         engine_handle_close(cast.tm);
+    if (cast.has_second)
+        engine_handle_close(cast.second);
     EXPECT(list_is_empty(&cast.engine->tms));
-    EXPECT(list_is_empty(&AS_TM(cast.tm)->core.tx_list));
-    EXPECT(list_is_empty(&AS_TM(cast.tm)->core.rm_list));
+    expect_empty(cast.tm);
     EXPECT_EQ(1, atomic_load(&cast.tm->holds)); /* ours: it was the last */
     engine_release(cast.tm);
+    if (!cast.second)
+        return;
+    expect_empty(cast.second);
+    EXPECT_EQ(1, atomic_load(&cast.second->holds));
+    engine_release(cast.second);
 }
 
 static void
@@ -94,7 +108,6 @@ cast_crash_somewhere(void)
 {
     if (cast.is_volatile)
         return;
-    crash.is_planned = true;
     explore_interrupt(take_snapshot);
 }
 
@@ -109,7 +122,8 @@ revive(void)
     cast.process = sys_sim_process(sim);
     cast.rms_may_close = false;
     for (unsigned i = 0; i < CAST_RMS; i++)
-        cast.rms[i] = (struct cast_rm){.is_volatile = cast.rms[i].is_volatile};
+        cast.rms[i] = (struct cast_rm){.is_volatile = cast.rms[i].is_volatile,
+                                       .is_second = cast.rms[i].is_second};
     for (unsigned i = 0; i < CAST_ACTS; i++) {
         cast.acts[i].tx = NULL;
         cast.acts[i].has_handle = false;
@@ -165,16 +179,28 @@ superiors_come_back(struct act *act)
 }
 
 static void
+log_recover(const char *path, struct object **tm, bool *has_handle)
+{
+    EXPECT_OK(engine_tm_open_log(cast.engine, path, NULL, 0, tm));
+    engine_hold(*tm);
+    *has_handle = true;
+    EXPECT_OK(engine_tm_recover(*tm, NULL));
+}
+
+static void
 after_the_crash(void)
 {
     uint64_t choice = explore_draw(1000);
 
     revive();
     sys_sim_power_on(cast.sim, (enum sys_sim_keep)explore_draw(4), choice);
-    EXPECT_OK(engine_tm_open_log(cast.engine, "/tm", NULL, 0, &cast.tm));
-    engine_hold(cast.tm);
-    cast.has_tm = true;
-    EXPECT_OK(engine_tm_recover(cast.tm, NULL));
+    if (cast.second && explore_draw(2)) /* before the root, or after it */
+        log_recover("/second", &cast.second, &cast.has_second);
+    else if (cast.second)
+        cast.has_second = false;
+    log_recover("/tm", &cast.tm, &cast.has_tm);
+    if (cast.second && !cast.has_second)
+        log_recover("/second", &cast.second, &cast.has_second);
     for (unsigned i = 0; i < CAST_RMS; i++)
         if (!cast.rms[i].is_volatile)
             EXPECT_EQ(1, cast_rm(i)->last_recovers);
@@ -183,6 +209,8 @@ after_the_crash(void)
     for (unsigned i = 0; i < CAST_ACTS; i++)
         judge_act(&cast.acts[i]);
     EXPECT(list_is_empty(&AS_TM(cast.tm)->core.logged)); /* LIVE-01 LIVE-02 INV-14 */
+    if (cast.second)
+        EXPECT(list_is_empty(&AS_TM(cast.second)->core.logged)); /* BR-04 */
     process_end();
     sys_sim_destroy(cast.sim);
 }
@@ -195,5 +223,4 @@ cast_end(void)
     if (crash.sim)
         after_the_crash();
     crash.sim = NULL;
-    crash.is_planned = false;
 }
