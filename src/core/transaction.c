@@ -263,6 +263,8 @@ abort_told(struct transaction *tx, struct ktm_effects *effects)
     effects_signal(effects, tx, SIGNAL_FINISHED); /* [SIG-06] */
     if (tx->participants == 0 && tx->superior)
         superior_told(tx->superior, TRANSACTION_NOTIFY_ROLLBACK_COMPLETE, effects); /* [ROLL-15] */
+    else if (transaction_is_branch(tx)) /* as in commit_told [SIG-06] */
+        effects_notify(effects, tx->superior, TRANSACTION_NOTIFY_RM_DISCONNECTED);
 }
 
 /* Tells one enlistment of the abort, if it still takes part [ROLL-14, INV-09]. */

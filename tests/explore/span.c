@@ -164,6 +164,16 @@ TEST(commit_over_two_tms_against_closes_below) /* BR-03 CLOSE-EN-01 CLOSE-RM-01 
     explore(&program);
 }
 
+TEST(rollback_over_two_tms_against_closes_below) /* CLOSE-EN-05 CLOSE-RM-01 SIG-06 INV-15 */
+{
+    static const struct explore_program program = {
+        .begin = begin_closing,
+        .threads = {{commits, &cast.acts[0]}, {rolls_back, &cast.acts[0]}, {closes_rm, &cast}},
+        .end = end_come_back};
+
+    explore(&program);
+}
+
 TEST(commit_over_two_tms_against_the_close_of_either) /* BR-04 CLOSE-TM-01 INV-01 INV-15 */
 {
     static const struct explore_program program = {.begin = begin_closing,
