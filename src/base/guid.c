@@ -105,6 +105,7 @@ guid_from_random(const uint8_t random[16], GUID *out)
 /* ---- the map ---- */
 
 #define BUCKETS_MIN 16u
+#define YOUNG_MAX   1024u
 
 /* Every bit of the input moves every bit of the result. */
 static uint64_t
@@ -123,9 +124,87 @@ guid_hash(const GUID *guid)
 }
 
 static struct guid_link **
-bucket_of(const struct guid_map *map, const GUID *guid)
+bucket_of(const struct guid_table *table, const GUID *guid)
 {
-    return &map->buckets[guid_hash(guid) & (map->bucket_count - 1)];
+    return &table->buckets[guid_hash(guid) & (table->bucket_count - 1)];
+}
+
+/* The place that points to the link of that GUID, or to the NULL at the end of its bucket. */
+static struct guid_link **
+place_of(const struct guid_table *table, const GUID *guid)
+{
+    struct guid_link **at = bucket_of(table, guid);
+
+    while (*at && !guid_equal(&(*at)->guid, guid))
+        at = &(*at)->next;
+    return at;
+}
+
+static void
+table_put(struct guid_table *table, struct guid_link *link)
+{
+    struct guid_link **bucket = bucket_of(table, &link->guid);
+
+    link->next = *bucket;
+    *bucket = link;
+    table->count++;
+}
+
+static void
+table_move(struct guid_table *from, struct guid_table *to)
+{
+    for (size_t i = 0; i < from->bucket_count; i++)
+        while (from->buckets[i]) {
+            struct guid_link *link = from->buckets[i];
+
+            from->buckets[i] = link->next;
+            table_put(to, link);
+        }
+    from->count = 0;
+}
+
+/* False: no memory, and nothing has changed. */
+static bool
+table_resize(struct guid_table *table, size_t bucket_count)
+{
+    struct guid_table other = {.bucket_count = bucket_count};
+
+    CHECK(bucket_count >= BUCKETS_MIN && (bucket_count & (bucket_count - 1)) == 0);
+    other.buckets = calloc(bucket_count, sizeof(*other.buckets));
+    if (!other.buckets)
+        return false;
+    table_move(table, &other);
+    free(table->buckets);
+    *table = other;
+    return true;
+}
+
+/* Room for 'count' links at about one in a bucket. A table that cannot grow goes on working, only
+ * slower; one that has no buckets cannot: false. */
+static bool
+table_reserve(struct guid_table *table, size_t count)
+{
+    size_t wanted = table->bucket_count ? table->bucket_count : BUCKETS_MIN;
+
+    while (wanted < count)
+        wanted *= 2;
+    return wanted == table->bucket_count || table_resize(table, wanted) || table->bucket_count;
+}
+
+static bool
+table_remove(struct guid_table *table, struct guid_link *link)
+{
+    struct guid_link **at = table->bucket_count ? place_of(table, &link->guid) : NULL;
+
+    if (!at || *at != link)
+        return false;
+    *at = link->next;
+    link->next = NULL;
+    table->count--;
+    /* Gives memory back after a peak. That a smaller table cannot be had is no loss. */
+    if (table->bucket_count > BUCKETS_MIN && table->count < table->bucket_count / 8)
+        (void)table_resize(table, table->bucket_count / 2);
+    return true;
 }
 
 void
@@ -137,77 +216,59 @@ guid_map_init(struct guid_map *map)
 void
 guid_map_deinit(struct guid_map *map)
 {
-    CHECK(map->count == 0);
-    free(map->buckets);
+    CHECK(guid_map_count(map) == 0);
+    free(map->young.buckets);
+    free(map->old.buckets);
     guid_map_init(map);
 }
 
-/* False: no memory, and nothing has changed. */
-static bool
-map_resize(struct guid_map *map, size_t bucket_count)
+static void
+table_drain(struct guid_table *table, void (*gone)(struct guid_link *link))
 {
-    struct guid_map bigger = {.bucket_count = bucket_count, .count = map->count};
-
-    CHECK(bucket_count >= BUCKETS_MIN && (bucket_count & (bucket_count - 1)) == 0);
-    bigger.buckets = calloc(bucket_count, sizeof(*bigger.buckets));
-    if (!bigger.buckets)
-        return false;
-    for (size_t i = 0; i < map->bucket_count; i++) {
-        for (struct guid_link *link = map->buckets[i], *next; link; link = next) {
-            struct guid_link **bucket = bucket_of(&bigger, &link->guid);
-
-            next = link->next;
-            link->next = *bucket;
-            *bucket = link;
+    for (size_t i = 0; i < table->bucket_count; i++)
+        for (struct guid_link *link; (link = table->buckets[i]); table->count--) {
+            table->buckets[i] = link->next;
+            gone(link);
         }
-    }
-    free(map->buckets);
-    *map = bigger;
-    return true;
+}
+
+void
+guid_map_drain(struct guid_map *map, void (*gone)(struct guid_link *link))
+{
+    table_drain(&map->young, gone);
+    table_drain(&map->old, gone);
+    guid_map_deinit(map);
 }
 
 NTSTATUS
 guid_map_add(struct guid_map *map, struct guid_link *link)
 {
-    struct guid_link **bucket;
-
+#ifdef KTM_DEBUG
     CHECK(!guid_map_find(map, &link->guid));
-    /* A map that could not grow goes on working, only slower; one that has no buckets cannot. */
-    if (map->count >= map->bucket_count &&
-        !map_resize(map, map->bucket_count ? 2 * map->bucket_count : BUCKETS_MIN) &&
-        map->bucket_count == 0)
+#endif
+    if (map->young.count >= YOUNG_MAX &&
+        table_reserve(&map->old, map->old.count + map->young.count))
+        table_move(&map->young, &map->old);
+    if (!table_reserve(&map->young, map->young.count + 1))
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-    bucket = bucket_of(map, &link->guid);
-    link->next = *bucket;
-    *bucket = link;
-    map->count++;
+    table_put(&map->young, link);
     return STATUS_SUCCESS;
 }
 
 void
 guid_map_remove(struct guid_map *map, struct guid_link *link)
 {
-    struct guid_link **at;
+    bool was_there = table_remove(&map->young, link) || table_remove(&map->old, link);
 
-    CHECK(map->count > 0);
-    for (at = bucket_of(map, &link->guid); *at != link; at = &(*at)->next)
-        CHECK(*at);
-    *at = link->next;
-    link->next = NULL;
-    map->count--;
-    /* Gives memory back after a peak. That a smaller table cannot be had is no loss. */
-    if (map->bucket_count > BUCKETS_MIN && map->count < map->bucket_count / 8)
-        (void)map_resize(map, map->bucket_count / 2);
+    CHECK(was_there);
 }
 
 struct guid_link *
 guid_map_find(const struct guid_map *map, const GUID *guid)
 {
-    struct guid_link *link;
+    struct guid_link *link = map->young.bucket_count ? *place_of(&map->young, guid) : NULL;
 
-    if (map->bucket_count == 0)
-        return NULL;
-    for (link = *bucket_of(map, guid); link && !guid_equal(&link->guid, guid);)
-        link = link->next;
+    if (!link && map->old.count)
+        link = *place_of(&map->old, guid);
     return link;
 }

@@ -17,21 +17,35 @@ NTSTATUS guid_parse(const char *text, GUID *out) must_use;
 /* Makes 16 random bytes a version 4 GUID [OBJ-18]. */
 void guid_from_random(const uint8_t random[16], GUID *out);
 
-/* A hash table of members that carry a 'struct guid_link'; grows by doubling, never shrinks
+/* A hash table of members that carry a 'struct guid_link'. It has two halves: what is added is
+ * young, and grows old when there is too much of it. So what comes and goes stays in the
+ * processor's cache, beside however many that stay. Each half grows by doubling, never shrinks
  * below 16. */
 struct guid_link {
     GUID guid;
     struct guid_link *next;
 };
 
-struct guid_map {
+struct guid_table {
     struct guid_link **buckets;
-    size_t bucket_count; /* a power of two */
+    size_t bucket_count; /* a power of two, or 0 */
     size_t count;
 };
 
+struct guid_map {
+    struct guid_table young, old;
+};
+
+static inline size_t
+guid_map_count(const struct guid_map *map)
+{
+    return map->young.count + map->old.count;
+}
+
 void guid_map_init(struct guid_map *map);
 void guid_map_deinit(struct guid_map *map); /* must be empty */
+/* Takes everything out, tells of each, and makes it an empty map. */
+void guid_map_drain(struct guid_map *map, void (*gone)(struct guid_link *link));
 /* The link's guid must be set and not be in the map. Answers: INSUFFICIENT_RESOURCES. */
 NTSTATUS guid_map_add(struct guid_map *map, struct guid_link *link) must_use;
 void guid_map_remove(struct guid_map *map, struct guid_link *link); /* must be in the map */

@@ -111,7 +111,7 @@ TEST(an_empty_map_finds_nothing)
 
     guid_map_init(&map);
     EXPECT(!guid_map_find(&map, &sample));
-    EXPECT_EQ(0, map.count);
+    EXPECT_EQ(0, guid_map_count(&map));
     guid_map_deinit(&map);
 }
 
@@ -127,7 +127,7 @@ TEST(what_is_in_the_map_is_found_and_nothing_else)
         EXPECT(!guid_map_find(&map, &links[i].guid));
         EXPECT_OK(guid_map_add(&map, &links[i]));
     }
-    EXPECT_EQ(COUNT, map.count);
+    EXPECT_EQ(COUNT, guid_map_count(&map));
     for (size_t i = 0; i < COUNT; i++)
         EXPECT(guid_map_find(&map, &links[i].guid) == &links[i]);
     number_guid(COUNT, &other);
@@ -139,7 +139,7 @@ TEST(what_is_in_the_map_is_found_and_nothing_else)
         EXPECT(guid_map_find(&map, &links[i].guid) == (i % 2 ? &links[i] : NULL));
     for (size_t i = 1; i < COUNT; i += 2)
         guid_map_remove(&map, &links[i]);
-    EXPECT_EQ(0, map.count);
+    EXPECT_EQ(0, guid_map_count(&map));
     guid_map_deinit(&map);
     free(links);
 }
@@ -154,20 +154,55 @@ TEST(the_map_gives_memory_back_but_keeps_16_buckets)
     for (size_t i = 0; i < COUNT; i++) {
         number_guid(i, &links[i]);
         EXPECT_OK(guid_map_add(&map, &links[i]));
-        EXPECT(map.bucket_count >= map.count);
-        EXPECT(map.bucket_count >= 16 && map.bucket_count <= 2 * COUNT);
+        EXPECT(map.young.bucket_count + map.old.bucket_count >= guid_map_count(&map));
+        EXPECT(map.young.bucket_count >= 16 && map.young.bucket_count <= 1024);
+        EXPECT(map.old.bucket_count <= 2 * COUNT);
     }
     for (size_t i = 0; i < COUNT; i++) {
         guid_map_remove(&map, &links[i]);
-        EXPECT(map.bucket_count <= 16 || map.count >= map.bucket_count / 16);
+        EXPECT(map.old.bucket_count <= 16 || map.old.count >= map.old.bucket_count / 16);
     }
-    EXPECT_EQ(16, map.bucket_count);
+    EXPECT_EQ(16, map.young.bucket_count);
     guid_map_deinit(&map);
     free(links);
 }
 
+static unsigned drained;
+
+static void
+count_drained(struct guid_link *link)
+{
+    (void)link;
+    drained++;
+}
+
+TEST(what_comes_and_goes_stays_among_the_young)
+{
+    enum { COUNT = 3000 };
+    struct guid_link *links = calloc(COUNT, sizeof(*links)), guest;
+    struct guid_map map;
+
+    guid_map_init(&map);
+    for (size_t i = 0; i < COUNT; i++) {
+        number_guid(i, &links[i]);
+        EXPECT_OK(guid_map_add(&map, &links[i]));
+    }
+    EXPECT_EQ(2048, map.old.count);
+    for (size_t i = COUNT; i < 2 * COUNT; i++) {
+        number_guid(i, &guest);
+        EXPECT_OK(guid_map_add(&map, &guest));
+        EXPECT(guid_map_find(&map, &guest.guid) == &guest);
+        guid_map_remove(&map, &guest);
+    }
+    EXPECT_EQ(2048, map.old.count);
+    guid_map_drain(&map, count_drained);
+    EXPECT_EQ(COUNT, drained);
+    EXPECT_EQ(0, guid_map_count(&map));
+    free(links);
+}
+
 static size_t
-longest_chain(const struct guid_map *map)
+longest_chain(const struct guid_table *map)
 {
     size_t longest = 0;
 
@@ -195,7 +230,8 @@ TEST(guids_that_differ_only_a_little_spread_over_the_map)
             memcpy((uint8_t *)&links[i].guid + at, &(uint16_t){(uint16_t)i}, 2);
             EXPECT_OK(guid_map_add(&map, &links[i]));
         }
-        EXPECT(longest_chain(&map) <= 12); /* random keys: 6 or 7 */
+        EXPECT(longest_chain(&map.young) <= 12); /* random keys: 6 or 7 */
+        EXPECT(longest_chain(&map.old) <= 12);
         for (size_t i = 0; i < COUNT; i++)
             guid_map_remove(&map, &links[i]);
         guid_map_deinit(&map);
@@ -212,7 +248,7 @@ TEST(without_memory_the_first_add_is_refused_and_later_ones_are_only_slower)
     number_guid(0, &links[0]);
     alloc_fail_from(1);
     EXPECT_STATUS(STATUS_INSUFFICIENT_RESOURCES, guid_map_add(&map, &links[0]));
-    EXPECT_EQ(0, map.count);
+    EXPECT_EQ(0, guid_map_count(&map));
     EXPECT(alloc_fail_stop());
 
     EXPECT_OK(guid_map_add(&map, &links[0]));
@@ -221,7 +257,7 @@ TEST(without_memory_the_first_add_is_refused_and_later_ones_are_only_slower)
         number_guid(i, &links[i]);
         EXPECT_OK(guid_map_add(&map, &links[i]));
     }
-    EXPECT_EQ(16, map.bucket_count);
+    EXPECT_EQ(16, map.young.bucket_count);
     for (size_t i = 0; i < 100; i++)
         EXPECT(guid_map_find(&map, &links[i].guid) == &links[i]);
     EXPECT(alloc_fail_stop());

@@ -74,7 +74,7 @@ TEST(a_tm_may_be_closed_while_it_is_recovered) /* CLOSE-TM-03 TM-RECOVER-01 GEN-
     }
     stage_attach();
     EXPECT_OK(engine_tm_recover(stage.tm, NULL)); /* nothing is lost */
-    EXPECT_EQ(100, stage_inside()->core.txs.count);
+    EXPECT_EQ(100, guid_map_count(&stage_inside()->core.txs));
     stage_end();
 }
 
@@ -310,7 +310,7 @@ TEST(a_crowd_opens_and_closes_one_log) /* TM-CREATE-11 TM-OPEN-07 CLOSE-TM-04 */
         join(threads[i]);
     stage_attach();
     EXPECT_OK(engine_tm_recover(stage.tm, NULL));
-    EXPECT_EQ(10, stage_inside()->core.txs.count);
+    EXPECT_EQ(10, guid_map_count(&stage_inside()->core.txs));
     stage_end();
 }
 

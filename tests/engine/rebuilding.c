@@ -42,7 +42,7 @@ TEST(nobody_gets_hold_of_what_is_being_rebuilt) /* TM-ROLLFWD-09 TM-STATE-02 TX-
     stage_crash();
     stage_attach();
     EXPECT_OK(engine_tm_recover(stage.tm, &early));
-    EXPECT_EQ(1, stage_inside()->core.txs.count);
+    EXPECT_EQ(1, guid_map_count(&stage_inside()->core.txs));
     EXPECT_EQ(0, count_of(stage.tm));
     EXPECT_EQ(0, count_of(NULL));
     EXPECT_STATUS(STATUS_TRANSACTION_NOT_FOUND, engine_tx_open(stage.engine, &uow, NULL, &tx));

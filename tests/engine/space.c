@@ -282,7 +282,7 @@ TEST(a_full_log_on_a_full_disk_can_be_attached) /* TM-CREATE-08 TM-RECOVER-01 CL
     stage_crash();
     stage_attach();
     EXPECT_OK(engine_tm_recover(stage.tm, NULL));
-    EXPECT_EQ(committed, stage_inside()->core.txs.count);
+    EXPECT_EQ(committed, guid_map_count(&stage_inside()->core.txs));
     sys_sim_set_capacity(stage.sim, 0);
     play_to_the_end(stage_rm(2, 0), COMMITTED);
     stage_end();

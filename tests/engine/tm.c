@@ -217,7 +217,7 @@ TEST(a_recovery_that_fails_says_so) /* RECOV-09 TM-RECOVER-11 TM-STATE-01 */
 static unsigned
 transactions(void)
 {
-    return (unsigned)stage_inside()->core.txs.count;
+    return (unsigned)guid_map_count(&stage_inside()->core.txs);
 }
 
 TEST(records_beyond_the_target_are_not_applied) /* RECOV-10 CLOCK-09 TM-STATE-04 OP-17 */

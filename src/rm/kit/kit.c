@@ -304,16 +304,9 @@ ktm_rm_open(HANDLE tm, const struct ktm_rm_options *options, struct ktm_rm **out
 }
 
 static void
-recovered_forget(struct ktm_rm *rm)
+recovered_free(struct guid_link *link)
 {
-    for (size_t i = 0; i < rm->recovered.bucket_count; i++)
-        while (rm->recovered.buckets[i]) {
-            struct guid_link *link = rm->recovered.buckets[i];
-
-            guid_map_remove(&rm->recovered, link);
-            free(container_of(link, struct recovered, link));
-        }
-    guid_map_deinit(&rm->recovered);
+    free(container_of(link, struct recovered, link));
 }
 
 void
@@ -333,7 +326,7 @@ ktm_rm_close(struct ktm_rm *rm)
     while (!list_is_empty(&rm->all))
         branch_close(list_first(&rm->all, struct branch, in_all));
     branches_exhume(rm);
-    recovered_forget(rm);
+    guid_map_drain(&rm->recovered, recovered_free);
     guid_map_deinit(&rm->branches);
     sys_mutex_deinit(&rm->mutex);
     free(rm);
