@@ -40,6 +40,7 @@ TEST(a_named_event_is_one_for_all) /* W32-GEN-05 W32-GEN-06 */
     EXPECT(second && second != first);
     EXPECT_DONE(SetEvent(second));
     EXPECT_EQ(WAIT_OBJECT_0, WaitForSingleObject(first, 0));
+    CREATED(CreateEventW(NULL, TRUE, FALSE, wide("reads"))); /* of the same length */
     EXPECT(!CreateEventW(NULL, TRUE, FALSE, letters(255)));
     EXPECT_EQ(ERROR_FILENAME_EXCED_RANGE, GetLastError());
     EXPECT(!CreateEventW(NULL, TRUE, FALSE, letters(32767)));
