@@ -1,11 +1,7 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=sh
-# shellcheck disable=SC2034 # what is set here is read there
-# For run.sh and link.sh: results in TAP.
-source=${KTM_SOURCE:?}/tests/programs
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT INT TERM
-broken=0
+# shellcheck disable=SC2034,SC2154 # what is set here is read there, and the reverse
+# For run.sh and link.sh, which set 'work', a directory, and 'broken'.
 
 # try WHAT COMMAND...: one line of TAP, with what the command said when it failed.
 try() {

@@ -4,7 +4,11 @@
 # g++ of mingw-w64, clang++ compiles for it. The import library is that of mingw-w64, and another
 # one made of ktmw32.def, the 39 documented names.
 set -u
-. "${KTM_SOURCE:?}/tests/programs/libprograms.sh"
+source=${KTM_SOURCE:?}/tests/programs
+broken=0
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT INT TERM
+. "$source/libprograms.sh"
 tool=x86_64-w64-mingw32
 has $tool-gcc || exit 77
 

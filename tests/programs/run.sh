@@ -3,7 +3,11 @@
 # The programs are compiled with what pkg-config says, by gcc and clang, C and C++, against the
 # library of the build, and run.
 set -u
-. "${KTM_SOURCE:?}/tests/programs/libprograms.sh"
+source=${KTM_SOURCE:?}/tests/programs
+broken=0
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT INT TERM
+. "$source/libprograms.sh"
 export LD_LIBRARY_PATH="${KTM_BUILD:?}"
 
 # ktm.pc of the build, with the places of the build instead of those of the installation.
