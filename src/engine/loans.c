@@ -41,7 +41,6 @@ loans_serve(struct resource_manager *rm)
 
         complete(loan, status, length); /* too small: the record stays [NOTIF-ASYNC-05] */
     }
-    wait_fd_follow(&rm->object);
 }
 
 void

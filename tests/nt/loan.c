@@ -1,41 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Asynchronous notifications: buffers lent, filled, and given back through a completion port. */
 #include "engine/engine.h"
+#include "ktm.h"
 #include "nt/nt.h"
 #include "tests/alloc.h"
-#include "tests/nt/kit.h"
-#include "tests/nt/port_kit.h"
-#include "windows.h"
+#include "tests/nt/loan_kit.h"
 
+#include <poll.h>
 #include <pthread.h>
-
-#define KEY ((ULONG_PTR)0x1234567890)
-
-/* One buffer and all that is told about it. */
-struct slot {
-    OVERLAPPED overlapped;
-    union {
-        TRANSACTION_NOTIFICATION note;
-        BYTE room[64];
-    } buffer;
-    ULONG length;
-};
-
-static NTSTATUS
-set_port(HANDLE rm, HANDLE port)
-{
-    RESOURCEMANAGER_COMPLETION_INFORMATION completion = {port, KEY};
-
-    return NtSetInformationResourceManager(rm, ResourceManagerCompletionInformation, &completion,
-                                           sizeof(completion));
-}
-
-static NTSTATUS
-lend(HANDLE rm, struct slot *slot, ULONG size)
-{
-    return NtGetNotificationResourceManager(rm, &slot->buffer.note, size, NULL, &slot->length, 1,
-                                            (ULONG_PTR)&slot->overlapped);
-}
 
 /* An RM with a port, and a transaction it is enlisted in. */
 struct scene {
@@ -164,6 +136,26 @@ TEST(a_notification_that_waits_is_copied_at_once) /* NOTIF-ASYNC-02 NOTIF-ASYNC-
     EXPECT(!is_signalled(scene.rm));
 }
 
+TEST(the_descriptor_of_an_rm_follows_its_loans) /* NOTIF-ASYNC-03 NOTIF-ASYNC-04 OBJ-19 */
+{
+    struct scene scene = scene_make();
+    struct pollfd poller = {.events = POLLIN};
+    struct slot slots[2] = {0};
+
+    EXPECT_OK(KtmGetWaitFd(scene.rm, &poller.fd));
+    EXPECT_STATUS(STATUS_PENDING, lend(scene.rm, &slots[0], 64));
+    new_en(scene.rm, scene.tx, MASK_LATE, NULL);
+    EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(scene.tx, FALSE));
+    EXPECT_EQ(1, poll(&poller, 1, 0)); /* one is told, one waits */
+    EXPECT_OK(lend(scene.rm, &slots[1], 64));
+    EXPECT_EQ(0, poll(&poller, 1, 0));
+    scene.tx = new_tx(scene.tm);
+    new_en(scene.rm, scene.tx, MASK_LATE, NULL);
+    EXPECT_STATUS(STATUS_PENDING, lend(scene.rm, &slots[0], 64));
+    EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(scene.tx, FALSE));
+    EXPECT_EQ(0, poll(&poller, 1, 0));
+}
+
 TEST(a_lent_buffer_is_filled_later) /* NOTIF-ASYNC-04 RM-SET-01 OP-35 */
 {
     struct scene scene = scene_make();
@@ -281,6 +273,34 @@ TEST(an_rm_that_is_opened_again_has_no_port) /* NOTIF-ASYNC-06 RM-SET-03 */
     scene.rm = new_rm(scene.tm, &guid, RESOURCE_MANAGER_VOLATILE);
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, lend(scene.rm, &slot, 64));
     EXPECT_OK(set_port(scene.rm, new_port()));
+}
+
+TEST(an_rm_that_is_adopted_has_no_port) /* NOTIF-ASYNC-06 RM-CREATE-05 CLOSE-RM-02 */
+{
+    struct party party = PARTY(true, 0, MASK_TWO, MASK_TWO);
+    HANDLE port = new_port(), stale;
+    GUID guid = guid_of_rm(party.rm[0]);
+    struct slot slots[2] = {0};
+
+    EXPECT_OK(set_port(party.rm[0], port));
+    EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(party.tx, FALSE));
+    party_preparation(&party);
+    EXPECT_OK(lend(party.rm[0], &slots[0], 64)); /* COMMIT, and it stays unanswered */
+    expect_packet(port, &slots[0], STATUS_SUCCESS, 32);
+    EXPECT_STATUS(STATUS_PENDING, lend(party.rm[0], &slots[0], 64));
+    stale = party.rm[0];
+    close_handle(stale);
+    expect_packet(port, &slots[0], STATUS_CANCELLED, 0);
+    party.rm[0] = new_rm(party.tm, &guid, 0); /* the same object */
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, lend(party.rm[0], &slots[1], 64));
+    EXPECT_OK(set_port(party.rm[0], port));
+    EXPECT_STATUS(STATUS_INVALID_HANDLE, lend(stale, &slots[1], 64));
+    EXPECT_STATUS(STATUS_PENDING, lend(party.rm[0], &slots[0], 63));
+    EXPECT_STATUS(STATUS_PENDING, lend(party.rm[0], &slots[1], 64));
+    EXPECT_STATUS(STATUS_PENDING, NtRecoverResourceManager(party.rm[0]));
+    expect_packet(port, &slots[0], STATUS_BUFFER_TOO_SMALL, 64);
+    expect_packet(port, &slots[1], STATUS_SUCCESS, 64); /* with its argument */
+    EXPECT_EQ(RECOVER, slots[1].buffer.note.TransactionNotification);
 }
 
 TEST(closing_the_tm_gives_all_buffers_back) /* NOTIF-ASYNC-06 */
