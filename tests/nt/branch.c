@@ -128,8 +128,12 @@ TEST(a_branch_has_no_superior_of_its_own) /* ENL-CREATE-15 PT-05 BR-03 */
 {
     struct pair it = span(true);
     GUID uow = guid_of_tx(it.tx);
-    HANDLE en, branch;
+    HANDLE en, branch, fresh = new_tx(it.tm[0]);
 
+    EXPECT_STATUS(STATUS_TRANSACTION_NOT_ROOT, /* nor when it would be the first there */
+                  NtCreateEnlistment(&en, ENLISTMENT_ALL_ACCESS, it.rm[1], fresh, NULL,
+                                     ENLISTMENT_SUPERIOR, MASK_SUPERIOR, NULL));
+    close_handle(fresh);
     EXPECT_STATUS(STATUS_TRANSACTION_NOT_ROOT,
                   NtCreateEnlistment(&en, ENLISTMENT_ALL_ACCESS, it.rm[1], it.tx, NULL,
                                      ENLISTMENT_SUPERIOR, MASK_SUPERIOR, NULL));
@@ -194,14 +198,15 @@ TEST(what_joins_the_halves_is_not_seen) /* TX-QUERY-06 ENUM-05 RM-OPEN-02 RM-CRE
         TRANSACTION_ENLISTMENTS_INFORMATION info;
         uint8_t room[400];
     } list;
+    const TRANSACTION_ENLISTMENT_PAIR *pairs = list.info.EnlistmentPair;
     HANDLE rm, tx;
 
     EXPECT_OK(NtQueryInformationTransaction(it.tx, TransactionEnlistmentInformation, &list,
                                             sizeof(list), NULL));
     EXPECT_EQ(2, list.info.NumberOfEnlistments);
-    EXPECT_GUID(guid_of_en(it.en[0]), list.info.EnlistmentPair[0].EnlistmentId);
-    EXPECT_GUID(guid_of_en(it.en[1]), list.info.EnlistmentPair[1].EnlistmentId);
-    EXPECT_GUID(guid_of_rm(it.rm[1]), list.info.EnlistmentPair[1].ResourceManagerId);
+    EXPECT_GUID(guid_of_en(it.en[0]), pairs[0].EnlistmentId);
+    EXPECT_GUID(guid_of_en(it.en[1]), pairs[1].EnlistmentId);
+    EXPECT_GUID(guid_of_rm(it.rm[1]), pairs[1].ResourceManagerId);
     EXPECT_EQ(1, transactions_below(NULL));
     EXPECT_EQ(1, transactions_below(it.tm[0]));
     EXPECT_EQ(1, transactions_below(it.tm[1]));

@@ -58,9 +58,12 @@ static struct side
 side_make(void)
 {
     struct side side = {.tm = new_volatile_tm()};
+    PVOID rm;
 
     side.rm = new_volatile_rm(side.tm);
-    EXPECT_OK(TmEnableCallbacks(pointer_to(side.rm), answer, NULL));
+    rm = pointer_to(side.rm);
+    EXPECT_OK(TmEnableCallbacks(rm, answer, NULL));
+    ObDereferenceObject(rm);
     return side;
 }
 
