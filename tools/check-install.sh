@@ -24,6 +24,14 @@ runs() { # WHAT PROGRAM
 cc -o "$scratch/shared" "$example" $(pkg-config --cflags --libs ktm)
 runs "pkg-config" "$scratch/shared"
 
+if command -v c++ >/dev/null; then # a program for Windows
+    # shellcheck disable=SC2046
+    c++ -std=c++17 -fshort-wchar -o "$scratch/wide" tests/programs/wide.cpp \
+        $(pkg-config --cflags --libs ktm)
+    "$scratch/wide" >/dev/null
+    echo "pkg-config, C++: good"
+fi
+
 # shellcheck disable=SC2046
 cc -o "$scratch/static" "$example" $(pkg-config --cflags ktm) "$prefix/lib/libktm.a" -lpthread
 runs "libktm.a" "$scratch/static"

@@ -33,6 +33,11 @@ TEST(a_named_event_is_one_for_all) /* W32-GEN-05 W32-GEN-06 */
 {
     SECURITY_ATTRIBUTES attributes = {.bInheritHandle = TRUE};
     HANDLE first = CREATED(CreateEventW(&attributes, TRUE, FALSE, wide("ready"))), second;
+    UNICODE_STRING name;
+    OBJECT_ATTRIBUTES named;
+
+    RtlInitUnicodeString(&name, wide("\\deal"));
+    InitializeObjectAttributes(&named, &name, 0, NULL, NULL);
 
     EXPECT_EQ(OBJ_INHERIT, rights_of(first).HandleAttributes);
     second = CreateEventW(NULL, FALSE, FALSE, wide("ready"));
@@ -41,6 +46,10 @@ TEST(a_named_event_is_one_for_all) /* W32-GEN-05 W32-GEN-06 */
     EXPECT_DONE(SetEvent(second));
     EXPECT_EQ(WAIT_OBJECT_0, WaitForSingleObject(first, 0));
     CREATED(CreateEventW(NULL, TRUE, FALSE, wide("reads"))); /* of the same length */
+    EXPECT_OK(NtCreateTransaction(&first, TRANSACTION_ALL_ACCESS, &named, NULL, NULL, 0, 0, 0, NULL,
+                                  NULL));
+    EXPECT(!CreateEventW(NULL, TRUE, FALSE, wide("deal")));
+    EXPECT_EQ(ERROR_INVALID_HANDLE, GetLastError());
     EXPECT(!CreateEventW(NULL, TRUE, FALSE, letters(255)));
     EXPECT_EQ(ERROR_FILENAME_EXCED_RANGE, GetLastError());
     EXPECT(!CreateEventW(NULL, TRUE, FALSE, letters(32767)));
