@@ -106,6 +106,7 @@ stripe_pop(struct stripe *stripe)
         if ((head & HEAD_INDEX) == 0)
             return NULL;
         slot = slot_at((uint32_t)(head & HEAD_INDEX) - 1);
+        CHECK(slot); /* its chunk was there when it was pushed */
         next = (head & ~HEAD_INDEX) + HEAD_TAG +
                atomic_load_explicit(&slot->next, memory_order_relaxed);
     } while (!atomic_compare_exchange_weak_explicit(&stripe->head, &head, next,
