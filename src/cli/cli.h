@@ -34,8 +34,8 @@ struct verb {
 extern const struct verb *const verbs[];
 const struct verb *verb_find(const char *name);
 
-extern const struct verb verb_apply, verb_recover, verb_status, verb_tx, verb_log, verb_version,
-    verb_help;
+extern const struct verb verb_apply, verb_recover, verb_status, verb_clock, verb_tx, verb_log,
+    verb_version, verb_help;
 
 /* ---- arguments ---- */
 

@@ -50,6 +50,11 @@ print_json(const struct result *result)
     json_object_object_add(out, "recovered", json_object_new_int64(result->recovery.finished));
     json_object_object_add(out, "left", json_object_new_int64(result->recovery.left));
     json_object_object_add(out, "conflicts", json_conflicts(result));
+    if (result->has_clock) {
+        json_object_object_add(out, "clock", json_object_new_int64(result->clock));
+        json_object_object_add(out, "online", json_object_new_boolean(result->is_online));
+        json_object_object_add(out, "rollforward", result->rollforward);
+    }
     json_out_print(out);
     return print_end(result->code, false);
 }

@@ -8,6 +8,8 @@
 #include "cli/cli.h"
 #include "cli/session.h"
 
+struct json_object;
+
 struct result {
     int code;            /* the exit status */
     const char *outcome; /* "committed", "rolled back", "refused", "unknown", "checked", … */
@@ -19,6 +21,9 @@ struct result {
     struct complaint why;
     const char *advice; /* NULL: none */
     struct session_recovery recovery;
+    bool has_clock, is_online;       /* of recover --clock */
+    int64_t clock;                   /* where it has come to */
+    struct json_object *rollforward; /* its steps, goes into the JSON object; NULL: none */
     const struct session_conflict *conflicts;
     size_t conflict_count;
 };

@@ -185,8 +185,8 @@ TEST(help_lists_every_verb)
 
 TEST(wrong_options_are_named)
 {
-    static const struct verb *const some[] = {&verb_apply, &verb_recover, &verb_status, &verb_tx,
-                                              &verb_log};
+    static const struct verb *const some[] = {&verb_apply, &verb_recover, &verb_status,
+                                              &verb_clock, &verb_tx,      &verb_log};
     static const struct {
         const char *option, *says;
     } cases[] = {{"--frobnicate", "'--frobnicate'"},
