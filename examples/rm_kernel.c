@@ -3,7 +3,7 @@
  * A complete resource manager in the style of a kernel driver: two accounts, each with a log.
  *
  *     cc -o rm_kernel rm_kernel.c $(pkg-config --cflags --libs ktm)
- *     ./rm_kernel DIR           recovers, and shows: left 100 right 0
+ *     ./rm_kernel DIR           (absolute path) recovers, and shows: left 100 right 0
  *     ./rm_kernel DIR AMOUNT    moves so much from left to right, in one transaction
  *
  * The same source is a Windows driver, with DriverEntry in the place of main. As a file system or

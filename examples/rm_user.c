@@ -4,7 +4,7 @@
  *
  *     cc -o rm_user rm_user.c $(pkg-config --cflags --libs ktm) -lpthread           (Linux)
  *     x86_64-w64-mingw32-gcc -o rm_user.exe rm_user.c -lktmw32 -lpthread            (Windows)
- *     ./rm_user DIR             recovers, and shows: left 100 right 0
+ *     ./rm_user DIR             (absolute path) recovers, and shows: left 100 right 0
  *     ./rm_user DIR AMOUNT      moves so much from left to right, in one transaction
  *
  * An account is a resource manager of ktmw32: a thread takes notifications from its queue and

@@ -504,6 +504,7 @@ main(int count, char **arguments)
 {
     const char *verb = count > 1 ? arguments[1] : "";
     bool is_put = strcmp(verb, "put") == 0, is_try = strcmp(verb, "try") == 0;
+    char *top;
     int result = DONE;
 
     if (!(count == 5 && (is_put || is_try)) && !(count == 3 && strcmp(verb, "recover") == 0)) {
@@ -511,9 +512,15 @@ main(int count, char **arguments)
                         "       superior recover DIR\n");
         return WRONG_USE;
     }
-    start(arguments[2]);
+    top = realpath(arguments[2], NULL); /* logs have absolute names */
+    if (!top) {
+        perror(arguments[2]);
+        return WRONG_USE;
+    }
+    start(top);
     if (count == 5)
-        result = put(arguments[2], arguments[3], arguments[4], is_put);
+        result = put(top, arguments[3], arguments[4], is_put);
     shut();
+    free(top);
     return result;
 }

@@ -50,6 +50,9 @@ cmake --build "$scratch/build" >>"$scratch/log"
 runs "find_package, shared" "$scratch/build/by_shared"
 runs "find_package, static" "$scratch/build/by_static"
 
+KTM_PREFIX=$prefix KTM_SOURCE=$(pwd) sh tests/examples/readme.sh
+echo "the examples as the README shows them: good"
+
 for header in "$prefix"/include/ktm/*.h; do
     echo "#include <$(basename "$header")>" | cc -std=c11 -Wall -Wextra -Werror -I"$prefix/include/ktm" \
         -x c -fsyntax-only - || exit 1
