@@ -7,8 +7,6 @@
  * child, pointers answer TRANSACTION_OBJECT_EXPIRED, names are free, and the first call makes an
  * instance of the child's own. The parent does not notice (decision 0023).
  */
-#include <pthread.h>
-
 #include "clfs/clfs.h"
 #include "engine/engine.h"
 #include "nt/clfs_object.h"
@@ -16,6 +14,7 @@
 #include "nt/name.h"
 #include "nt/nt.h"
 #include "nt/own.h"
+#include "sys/thread.h"
 
 static void
 begin_anew(void)
@@ -37,5 +36,5 @@ nt_watch_forks(void)
     if (is_watching)
         return;
     is_watching = true;
-    CHECK(pthread_atfork(NULL, NULL, begin_anew) == 0);
+    sys_on_fork(begin_anew);
 }

@@ -59,3 +59,5 @@ uint64_t sys_now(void); /* CLOCK_MONOTONIC, nanoseconds: the clock of sys_wait d
 
 /* The process, so that what a forked child inherited can be told from its own. */
 uint64_t sys_process_id(void);
+/* Has 'child' called in every child that this process forks, before fork returns there. */
+void sys_on_fork(void (*child)(void));
