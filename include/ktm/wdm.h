@@ -55,9 +55,10 @@ typedef enum _WAIT_TYPE { WaitAll = 0, WaitAny = 1 } WAIT_TYPE;
 
 /* Waits until the object is signalled or 'Timeout' (100 ns; NULL: for ever; 0: not at all) is over.
  * A transaction is signalled when its outcome is known and, for commit, everybody has finished
- * [SIG-01..04]; an RM while its queue is not empty [OBJ-19]. Right: SYNCHRONIZE. SUCCESS; TIMEOUT,
- * a success code. Answers: INVALID_HANDLE, OBJECT_TYPE_MISMATCH (nothing to wait for),
- * ACCESS_DENIED.
+ * [SIG-01..04]; an RM while its queue is not empty [OBJ-19]; events and completion ports as said
+ * below. Right: SYNCHRONIZE. SUCCESS; TIMEOUT, and ABANDONED_WAIT_0 (the last handle of an event or
+ * a port was closed meanwhile), success codes. Answers: INVALID_HANDLE, OBJECT_TYPE_MISMATCH
+ * (nothing to wait for), ACCESS_DENIED.
  */
 NTSYSCALLAPI NTSTATUS NTAPI NtWaitForSingleObject(HANDLE Handle, BOOLEAN Alertable,
                                                   _In_opt_ PLARGE_INTEGER Timeout);

@@ -69,10 +69,10 @@ WINBASEAPI DWORD WINAPI GetCurrentProcessId(void);
  * commit, everybody has finished [SIG-01..04]; a resource manager while its queue is not empty
  * [OBJ-19]; a completion port while it has packets; an event by hand. An event that resets itself
  * is taken by the wait it ends; a wait for all takes all or none. Right: SYNCHRONIZE. Return
- * WAIT_OBJECT_0 (for any: and the index of the first), WAIT_TIMEOUT or WAIT_FAILED. Nothing is
- * ever delivered to a waiting thread here, so alertable or not is the same. Errors: INVALID_HANDLE
- * (also of what cannot be waited for), ACCESS_DENIED, INVALID_PARAMETER (none, or more than
- * MAXIMUM_WAIT_OBJECTS). */
+ * WAIT_OBJECT_0 (for any: and the index of the first), WAIT_TIMEOUT, WAIT_ABANDONED (the last
+ * handle of an event or a port was closed meanwhile) or WAIT_FAILED. Nothing is ever delivered to a
+ * waiting thread here, so alertable or not is the same. Errors: INVALID_HANDLE (also of what cannot
+ * be waited for), ACCESS_DENIED, INVALID_PARAMETER (none, or more than MAXIMUM_WAIT_OBJECTS). */
 WINBASEAPI DWORD WINAPI WaitForSingleObject(HANDLE hHandle, DWORD dwMilliseconds);
 WINBASEAPI DWORD WINAPI WaitForSingleObjectEx(HANDLE hHandle, DWORD dwMilliseconds,
                                               BOOL bAlertable);

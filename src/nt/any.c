@@ -60,6 +60,17 @@ own_unsignal(struct object *object)
 }
 
 void
+own_expire(struct object *object)
+{
+    int fd = atomic_load(&object->wait_fd);
+
+    atomic_fetch_or(&object->signal, SIGNAL_EXPIRED);
+    if (fd)
+        sys_event_set(fd - 1);
+    engine_watches_tell(object);
+}
+
+void
 own_wake(struct object *object)
 {
     if (atomic_load(&object->waiters))
@@ -82,7 +93,7 @@ own_release(struct object *object)
         port_destroy(object);
 }
 
-/* A port whose last handle went has had its end, whoever still holds it. */
+/* A port whose last handle went has had its end, whoever still holds it; an event comes back. */
 static NTSTATUS
 own_handle_open(struct object *object)
 {
@@ -92,6 +103,7 @@ own_handle_open(struct object *object)
     if (object->handles > 0 || object->kind == OBJECT_EVENT) {
         object->handles++;
         any_hold(object);
+        atomic_fetch_and(&object->signal, ~(uint32_t)SIGNAL_EXPIRED);
     } else {
         status = status_raise(STATUS_TRANSACTION_OBJECT_EXPIRED);
     }
@@ -107,9 +119,13 @@ own_handle_close(struct object *object)
     own_lock();
     CHECK(object->handles > 0);
     is_last = --object->handles == 0;
+    if (is_last && object->kind == OBJECT_EVENT)
+        own_expire(object);
     own_unlock();
     if (is_last && object->kind == OBJECT_PORT)
         port_closed(object);
+    if (is_last)
+        own_wake(object);
     own_release(object);
 }
 
@@ -183,23 +199,24 @@ static NTSTATUS
 own_wait(struct object *object, uint64_t deadline, bool takes)
 {
     uint32_t first = atomic_load(&object->signal);
-    bool is_late = deadline == 0, has_come;
+    bool is_late = deadline == 0, has_come, is_over;
 
     if (own_take(object, takes))
         return STATUS_SUCCESS;
-    if (is_late)
-        return STATUS_TIMEOUT;
     atomic_fetch_add(&object->waiters, 1);
     for (;;) {
         uint32_t seen = atomic_load(&object->signal);
 
         has_come = own_take(object, takes) || was_signalled(object, first);
-        if (has_come || is_late)
+        is_over = (seen & SIGNAL_EXPIRED) != 0;
+        if (has_come || is_over || is_late)
             break;
         is_late = !sys_wait(&object->signal, seen, deadline);
     }
     atomic_fetch_sub(&object->waiters, 1);
-    return has_come ? STATUS_SUCCESS : STATUS_TIMEOUT;
+    if (has_come)
+        return STATUS_SUCCESS;
+    return is_over ? STATUS_ABANDONED_WAIT_0 : STATUS_TIMEOUT;
 }
 
 NTSTATUS

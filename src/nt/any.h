@@ -27,10 +27,11 @@ struct waited {
 };
 
 /* Until the object is signalled; 'takes': an event that resets itself is reset by it. Answers:
- * SUCCESS, TIMEOUT, TRANSACTION_OBJECT_EXPIRED. */
+ * SUCCESS, TIMEOUT, TRANSACTION_OBJECT_EXPIRED, ABANDONED_WAIT_0 (an event or a port lost its last
+ * handle). */
 NTSTATUS any_wait(const struct waited *waited, uint64_t deadline, bool takes);
 /* Takes all, if all are signalled at this moment. Answers: SUCCESS, TIMEOUT (they are not),
- * TRANSACTION_OBJECT_EXPIRED. */
+ * those of any_wait. */
 NTSTATUS any_take_all(const struct waited *waited, size_t count);
 /* For who waits for one of several (engine_watch_begin). */
 struct engine_watch;

@@ -25,7 +25,10 @@ void own_unlock(void);
 /* Under the lock. */
 void own_signal(struct object *object);
 void own_unsignal(struct object *object);
-/* After either, without the lock: wakes who waits. */
+/* The last handle is gone: who waits through one that was closed is let go, for nobody may ever
+ * signal the object again. */
+void own_expire(struct object *object);
+/* After any of them, without the lock: wakes who waits. */
 void own_wake(struct object *object);
 
 /* ---- event.c ---- */

@@ -23,8 +23,7 @@ struct port {
     struct object object;
     struct engine_port face;
     struct packet *first, **last;
-    _Atomic uint32_t count; /* changes under the lock */
-    bool is_closed;
+    _Atomic uint32_t count;  /* changes under the lock */
     _Atomic uint32_t posted; /* the word that takers sleep on */
     _Atomic uint32_t takers; /* how many may be asleep on it */
 };
@@ -81,6 +80,12 @@ packets_free(struct packet *packet)
     }
 }
 
+static bool
+port_is_closed(struct port *port)
+{
+    return (atomic_load(&port->object.signal) & SIGNAL_EXPIRED) != 0;
+}
+
 /* Under the lock: all packets, which are the caller's. */
 static struct packet *
 packets_take(struct port *port)
@@ -100,9 +105,9 @@ port_closed(struct object *object)
     struct packet *packets;
 
     own_lock();
-    port->is_closed = true;
     packets = packets_take(port);
     own_unsignal(object);
+    own_expire(object);
     atomic_fetch_add(&port->posted, 1);
     own_unlock();
     packets_free(packets);
@@ -127,7 +132,7 @@ port_post(struct object *object, struct packet *packet)
 
     packet->next = NULL;
     own_lock();
-    is_closed = port->is_closed;
+    is_closed = port_is_closed(port);
     if (!is_closed) {
         *port->last = packet;
         port->last = &packet->next;
@@ -163,7 +168,7 @@ port_look(struct port *port, uint32_t *seen, struct packet **out)
         }
         *out = packet;
     } else {
-        status = port->is_closed ? STATUS_ABANDONED_WAIT_0 : STATUS_TIMEOUT;
+        status = port_is_closed(port) ? STATUS_ABANDONED_WAIT_0 : STATUS_TIMEOUT;
     }
     own_unlock();
     return status;

@@ -164,6 +164,42 @@ TEST(a_signal_that_is_passed_on) /* INV-15 */
     explore(&program);
 }
 
+static void
+waits_till_the_end(void *argument)
+{
+    NTSTATUS status = argument ? NtWaitForMultipleObjects(2, event, WaitAny, FALSE, NULL)
+                               : NtWaitForSingleObject(event[0], FALSE, NULL);
+
+    EXPECT(status == STATUS_ABANDONED_WAIT_0 || status == STATUS_INVALID_HANDLE);
+}
+
+static void
+closes_event(void *argument)
+{
+    (void)argument;
+    close_handle(event[0]);
+}
+
+static void
+end_closed(void)
+{
+    close_handle(event[1]);
+    engine_destroy(engine);
+}
+
+TEST(an_event_closed_under_those_who_wait) /* GEN-10 INV-15 */
+{
+    static const struct explore_program program = {.begin = begin_unset,
+                                                   .threads = {{waits_till_the_end, NULL},
+                                                               {waits_till_the_end, &event},
+                                                               {waits_till_the_end, NULL},
+                                                               {closes_event, NULL}},
+                                                   .end = end_closed,
+                                                   .is_forked = true};
+
+    explore(&program);
+}
+
 /* ---- ports ---- */
 
 static void

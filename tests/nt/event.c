@@ -126,6 +126,7 @@ TEST(a_pointer_keeps_an_event) /* TMR-02 TMR-05 */
     close_handle(event);
     EXPECT_OK(ObOpenObjectByPointer(object, 0, NULL, EVENT_ALL_ACCESS, NULL, KernelMode, &event));
     ObDereferenceObject(object);
+    EXPECT_STATUS(STATUS_TIMEOUT, wait_now(event)); /* it has come back */
     EXPECT_OK(NtSetEvent(event, NULL));
     EXPECT_STATUS(
         STATUS_OBJECT_TYPE_MISMATCH,
@@ -137,8 +138,10 @@ TEST(a_pointer_keeps_an_event) /* TMR-02 TMR-05 */
 
 struct waiter {
     pthread_t thread;
-    HANDLE event;
+    HANDLE event, other;
     _Atomic int *released;
+    WAIT_TYPE type;
+    NTSTATUS status;
 };
 
 static void *
@@ -206,6 +209,45 @@ TEST(each_signal_of_an_event_that_resets_itself_releases_one)
     }
     join(waiters, 3);
     EXPECT_STATUS(STATUS_TIMEOUT, wait_now(event));
+}
+
+static void *
+wait_till_the_end(void *context)
+{
+    struct waiter *self = context;
+    HANDLE both[2] = {self->event, self->other};
+
+    if (self->other)
+        self->status = NtWaitForMultipleObjects(2, both, self->type, FALSE, NULL);
+    else
+        self->status = NtWaitForSingleObject(self->event, FALSE, NULL);
+    return NULL;
+}
+
+TEST(a_wait_ends_when_nobody_can_end_it) /* GEN-10 INV-15 */
+{
+    HANDLE handles[2] = {new_event(NotificationEvent, FALSE), NULL};
+
+    EXPECT_OK(NtCreateIoCompletion(&handles[1], IO_COMPLETION_ALL_ACCESS, NULL, 0));
+    EACH (handle, handles) {
+        HANDLE copy = duplicate(*handle, SYNCHRONIZE);
+        struct waiter waiters[4] = {
+            {.event = *handle},
+            {.event = *handle, .other = new_event(NotificationEvent, FALSE), .type = WaitAny},
+            {.event = *handle, .other = new_event(NotificationEvent, FALSE), .type = WaitAll},
+            {.event = *handle, .other = new_event(NotificationEvent, TRUE), .type = WaitAll},
+        };
+
+        EACH (waiter, waiters)
+            EXPECT_EQ(0, pthread_create(&waiter->thread, NULL, wait_till_the_end, waiter));
+        usleep(30000);
+        close_handle(*handle);
+        EXPECT_STATUS(STATUS_TIMEOUT, wait_now(copy)); /* not the last */
+        close_handle(copy);
+        join(waiters, ARRAY_SIZE(waiters));
+        EACH (waiter, waiters)
+            EXPECT_STATUS(STATUS_ABANDONED_WAIT_0, waiter->status);
+    }
 }
 
 /* ---- several objects ---- */
