@@ -11,14 +11,16 @@
 #include "tests/nt/kit.h"
 
 static struct engine *engine;
+static struct sys_sim *sim;
 static HANDLE tm, rm[2], tx[2], en[2];
 
 static void
 begin_empty(void)
 {
-    struct sys_sim *sim = sys_sim_create(1);
-    struct sys *process = sys_sim_process(sim);
+    struct sys *process;
 
+    sim = sys_sim_create(1);
+    process = sys_sim_process(sim);
     sys_sim_advance(sim, 1000000000);
     explore_machine(sim, process);
     EXPECT_OK(engine_create(process, &engine));
@@ -66,6 +68,7 @@ expect_nothing_left(void)
     EXPECT_EQ(0, tms);
     EXPECT_EQ(0, txs);
     engine_destroy(engine);
+    sys_sim_destroy(sim);
 }
 
 static void

@@ -22,6 +22,7 @@ struct slot {
 };
 
 static struct engine *engine;
+static struct sys_sim *sim;
 static HANDLE tm, rm, port, tx[2], event[2];
 static struct slot slots[SLOTS];
 static unsigned turns, told;
@@ -29,13 +30,21 @@ static unsigned turns, told;
 static void
 begin_empty(void)
 {
-    struct sys_sim *sim = sys_sim_create(1);
-    struct sys *process = sys_sim_process(sim);
+    struct sys *process;
 
+    sim = sys_sim_create(1);
+    process = sys_sim_process(sim);
     sys_sim_advance(sim, 1000000000);
     explore_machine(sim, process);
     EXPECT_OK(engine_create(process, &engine));
     turns = told = 0;
+}
+
+static void
+end_empty(void)
+{
+    engine_destroy(engine);
+    sys_sim_destroy(sim);
 }
 
 static void
@@ -63,7 +72,7 @@ end_events(void)
         EXPECT(is_signalled(event[i]));
         close_handle(event[i]);
     }
-    engine_destroy(engine);
+    end_empty();
 }
 
 /* Both, in one order or the other; alone while it has them. */
@@ -129,7 +138,7 @@ end_unset(void)
 {
     close_handle(event[0]);
     close_handle(event[1]);
-    engine_destroy(engine);
+    end_empty();
 }
 
 /* Each waits for the signal of the one before. */
@@ -184,7 +193,7 @@ static void
 end_closed(void)
 {
     close_handle(event[1]);
-    engine_destroy(engine);
+    end_empty();
 }
 
 TEST(an_event_closed_under_those_who_wait) /* GEN-10 INV-15 */
@@ -213,7 +222,7 @@ static void
 end_port(void)
 {
     close_if_open(port);
-    engine_destroy(engine);
+    end_empty();
 }
 
 static void
@@ -367,7 +376,7 @@ end_loans(void)
         EXPECT_EQ(slot->lent, slot->packets);
     EXPECT(told <= 2); /* each transaction was told once, or the RM was gone */
     close_handle(port);
-    engine_destroy(engine);
+    end_empty();
 }
 
 static void
