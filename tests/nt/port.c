@@ -88,6 +88,26 @@ TEST(a_port_is_signalled_while_it_has_packets) /* OBJ-19 */
     EXPECT(!is_signalled(port));
 }
 
+static void *
+wait_for_packets(void *port)
+{
+    EXPECT_OK(NtWaitForSingleObject(port, FALSE, NULL));
+    return NULL;
+}
+
+TEST(a_packet_ends_waits_for_its_port) /* OBJ-19 INV-15 */
+{
+    HANDLE port = new_port();
+    pthread_t threads[3];
+
+    EACH (thread, threads)
+        EXPECT_EQ(0, pthread_create(thread, NULL, wait_for_packets, port));
+    usleep(30000);
+    post(port, 1);
+    EACH (thread, threads)
+        EXPECT_EQ(0, pthread_join(*thread, NULL));
+}
+
 struct taker {
     pthread_t thread;
     HANDLE port;
