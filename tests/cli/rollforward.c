@@ -4,6 +4,9 @@
 
 #include "tests/cli/run.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/guid.h"
 #include "cli/rollforward.h"
 
@@ -157,4 +160,47 @@ TEST(a_log_in_use_is_not_rolled_forward)
     EXPECT_EQ(EXIT_ROLLED_BACK, ran.code);
     EXPECT_SAYS(ran.err, "in use by process");
     EXPECT_OK(NtClose(tm));
+}
+
+/* ---- damage ---- */
+
+static void
+damage(const char *home, const char *file, off_t at)
+{
+    char path[700];
+    uint8_t byte;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/%s", home, file);
+    fd = open(path, O_RDWR);
+    EXPECT(fd >= 0 && pread(fd, &byte, 1, at) == 1);
+    byte ^= 0x5A;
+    EXPECT(pwrite(fd, &byte, 1, at) == 1 && close(fd) == 0);
+}
+
+static void
+expect_an_answer(const struct verb *verb, const char *home, const char *option, const char *value)
+{
+    struct ran ran;
+
+    run_verb(&ran, verb, "--home", home, "--json", option, value, NULL);
+    EXPECT(ran.code == EXIT_COMMITTED || ran.code == EXIT_ROLLED_BACK || ran.code == EXIT_UNKNOWN);
+    EXPECT_JSON(ran.out);
+}
+
+TEST(a_damaged_log_is_told_and_nothing_dies) /* TM-RECOVER-11 CLFS-DUR-20 */
+{
+    char command[2000], copy[600];
+    struct left left;
+
+    leave(&left, 2, 1);
+    snprintf(copy, sizeof(copy), "%s/copy", test_directory());
+    for (off_t at = 0; at < 4096; at += 97) {
+        snprintf(command, sizeof(command), "rm -rf '%s' && cp -r '%s' '%s'", copy, left.home, copy);
+        EXPECT(system(command) == 0);
+        damage(copy, at % 2 ? "tm.c0001" : "tm.blf", at);
+        expect_an_answer(&verb_clock, copy, NULL, NULL);
+        expect_an_answer(&verb_recover, copy, "--clock", "3");
+        expect_an_answer(&verb_recover, copy, "--clock", "50");
+    }
 }
