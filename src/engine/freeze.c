@@ -20,6 +20,7 @@
 #include "engine/inner.h"
 
 #include <limits.h>
+#include <stdlib.h>
 
 void
 freeze_init(struct freeze *freeze)
@@ -28,9 +29,29 @@ freeze_init(struct freeze *freeze)
     sys_mutex_init(&freeze->mutex);
 }
 
+/* The thread that ends one freeze, if nobody else does. Not the thread of the time-outs: that may
+ * be in a callback that waits for the thaw. */
+struct thawer {
+    struct engine *engine;
+    struct sys_thread *thread;
+    uint64_t deadline;
+    uint32_t seen; /* freezes that have ended before */
+};
+
+static void
+thawer_join(struct thawer *thawer)
+{
+    if (thawer)
+        sys_thread_join(thawer->thread);
+    free(thawer);
+}
+
 void
 freeze_deinit(struct freeze *freeze)
 {
+    atomic_fetch_add(&freeze->thaws, 1);
+    sys_wake(&freeze->thaws, INT_MAX);
+    thawer_join(freeze->thawer);
     sys_mutex_deinit(&freeze->mutex);
 }
 
@@ -262,18 +283,18 @@ logs_are_quiet(struct engine *engine, uint64_t deadline)
 
 /* ---- freeze and thaw ---- */
 
-/* From one state to another; false: it is in none of the kind. */
+/* False: somebody else freezes, or has frozen. */
 static bool
-pass(struct freeze *freeze, enum freeze_state from, enum freeze_state to)
+take_thawed(struct freeze *freeze)
 {
-    bool is_in;
+    bool is_thawed;
 
     sys_mutex_lock(&freeze->mutex);
-    is_in = freeze->state == from;
-    if (is_in)
-        freeze->state = to;
+    is_thawed = freeze->state == THAWED;
+    if (is_thawed)
+        freeze->state = FREEZING;
     sys_mutex_unlock(&freeze->mutex);
-    return is_in;
+    return is_thawed;
 }
 
 /* Those who wait are woken first: catching up may call callbacks. */
@@ -309,14 +330,87 @@ deadline_in(struct engine *engine, int64_t timeout)
     return relative.QuadPart ? engine_deadline(engine, &relative) : sys_time_monotonic(engine->sys);
 }
 
+/* Has the freeze come to its end? Then it is this thread's to thaw. */
+static bool
+take_due(struct engine *engine, struct thawer *thawer)
+{
+    struct freeze *freeze = &engine->freeze;
+    bool is_due;
+
+    sys_mutex_lock(&freeze->mutex);
+    is_due = freeze->state == FROZEN && freeze->thawer == thawer &&
+             freeze->deadline <= sys_time_monotonic(engine->sys);
+    if (is_due) {
+        freeze->state = THAWING;
+        freeze->thawer = NULL;
+    }
+    sys_mutex_unlock(&freeze->mutex);
+    return is_due;
+}
+
+static void
+thawer_run(void *context)
+{
+    struct thawer *thawer = context;
+    struct freeze *freeze = &thawer->engine->freeze;
+
+    while (atomic_load(&freeze->thaws) == thawer->seen)
+        if (!sys_wait(&freeze->thaws, thawer->seen, thawer->deadline) &&
+            take_due(thawer->engine, thawer)) {
+            thaw(thawer->engine);              /* [FRZ-07] */
+            sys_thread_detach(thawer->thread); /* nobody knows it any more */
+            free(thawer);
+            return;
+        }
+}
+
+static NTSTATUS
+thawer_start(struct engine *engine, uint64_t deadline, struct thawer **out)
+{
+    struct thawer *thawer;
+    NTSTATUS status;
+
+    if (!engine->timers.has_thread)
+        return STATUS_SUCCESS;
+    thawer = calloc(1, sizeof(*thawer));
+    if (!thawer)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    thawer->engine = engine;
+    thawer->deadline = deadline;
+    thawer->seen = atomic_load(&engine->freeze.thaws);
+    status = sys_thread_start("ktm-thaw", thawer_run, thawer, &thawer->thread);
+    if (status != STATUS_SUCCESS)
+        free(thawer);
+    else
+        *out = thawer;
+    return status;
+}
+
+/* All is quiet. Its end is arranged, and then it begins; under the lock, so that its end does not
+ * come before. */
+static NTSTATUS
+begin(struct engine *engine, int64_t thaw_timeout)
+{
+    struct freeze *freeze = &engine->freeze;
+    NTSTATUS status;
+
+    sys_mutex_lock(&freeze->mutex);
+    freeze->deadline = deadline_in(engine, thaw_timeout);
+    status = thawer_start(engine, freeze->deadline, &freeze->thawer);
+    if (status == STATUS_SUCCESS)
+        freeze->state = FROZEN;
+    sys_mutex_unlock(&freeze->mutex);
+    return status;
+}
+
 NTSTATUS
 engine_freeze(struct engine *engine, int64_t freeze_timeout, int64_t thaw_timeout)
 {
     struct freeze *freeze = &engine->freeze;
     uint64_t deadline = deadline_in(engine, freeze_timeout);
+    NTSTATUS status;
 
-    TRY(timers_start(engine)); /* it ends the freeze if nobody else does */
-    if (!pass(freeze, THAWED, FREEZING))
+    if (!take_thawed(freeze))
         return status_raise(STATUS_TRANSACTION_FREEZE_IN_PROGRESS); /* [FRZ-04] */
     if (!gate_is_empty(freeze, deadline)) {
         thaw(engine);
@@ -327,37 +421,44 @@ engine_freeze(struct engine *engine, int64_t freeze_timeout, int64_t thaw_timeou
         thaw(engine);
         return STATUS_TIMEOUT;
     }
+    status = begin(engine, thaw_timeout);
+    if (status != STATUS_SUCCESS)
+        thaw(engine);
+    return status;
+}
+
+/* Takes the thawer off the freeze that is to end; false: there is none. */
+static bool
+take_frozen(struct freeze *freeze, struct thawer **thawer)
+{
+    bool is_frozen;
+
     sys_mutex_lock(&freeze->mutex);
-    freeze->state = FROZEN;
-    freeze->deadline = deadline_in(engine, thaw_timeout);
+    is_frozen = freeze->state == FROZEN;
+    if (is_frozen) {
+        freeze->state = THAWING;
+        *thawer = freeze->thawer;
+        freeze->thawer = NULL;
+    }
     sys_mutex_unlock(&freeze->mutex);
-    timers_poke(engine);
-    return STATUS_SUCCESS;
+    return is_frozen;
 }
 
 NTSTATUS
 engine_thaw(struct engine *engine)
 {
-    if (!pass(&engine->freeze, FROZEN, THAWING))
+    struct thawer *thawer = NULL;
+
+    if (!take_frozen(&engine->freeze, &thawer))
         return status_raise(STATUS_TRANSACTIONS_NOT_FROZEN); /* [FRZ-05, FRZ-07] */
     thaw(engine);
+    thawer_join(thawer); /* it has nothing to do any more */
     return STATUS_SUCCESS;
 }
 
-uint64_t
+void
 freeze_run_timer(struct engine *engine)
 {
-    struct freeze *freeze = &engine->freeze;
-    uint64_t deadline;
-    bool is_due;
-
-    sys_mutex_lock(&freeze->mutex);
-    is_due = freeze->state == FROZEN && freeze->deadline <= sys_time_monotonic(engine->sys);
-    if (is_due)
-        freeze->state = THAWING;
-    deadline = freeze->state == FROZEN ? freeze->deadline : SYS_FOREVER;
-    sys_mutex_unlock(&freeze->mutex);
-    if (is_due)
-        thaw(engine); /* [FRZ-07] */
-    return deadline;
+    if (take_due(engine, NULL))
+        thaw(engine);
 }

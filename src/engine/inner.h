@@ -65,6 +65,7 @@ struct freeze {
     uint64_t deadline;        /* FROZEN: when it ends by itself */
     _Atomic uint32_t thaws;   /* changes when a freeze has ended */
     _Atomic uint32_t in_gate; /* threads between tm_gate_enter and tm_gate_leave */
+    struct thawer *thawer;    /* FROZEN: the thread that ends it when nobody else does */
 };
 
 struct engine {
@@ -226,8 +227,6 @@ void span_enlistments(struct object *root, void (*each)(void *context, const str
 
 void timers_init(struct timers *timers, bool has_thread);
 void timers_deinit(struct timers *timers);
-NTSTATUS timers_start(struct engine *engine) must_use; /* its thread. Answers: those of it */
-void timers_poke(struct engine *engine);               /* a deadline has changed */
 /* With the TM's lock held. Answers: INSUFFICIENT_RESOURCES. */
 NTSTATUS timer_set(struct engine *engine, struct transaction *tx, uint64_t deadline) must_use;
 bool timer_cancel(struct engine *engine, struct transaction *tx); /* true: a hold was given back */
@@ -249,8 +248,8 @@ bool freeze_puts_off_record(struct run *run, struct transaction *tx, enum record
 bool freeze_puts_off_decision(struct run *run, struct transaction *tx);
 /* Does what was put off; lets go of the lock now and then. */
 void freeze_catch_up(struct run *run);
-/* Ends a freeze that is due; the deadline of one that is not. */
-uint64_t freeze_run_timer(struct engine *engine);
+/* Ends a freeze that is due; for instances without threads. */
+void freeze_run_timer(struct engine *engine);
 
 /* ---- tm.c ---- */
 

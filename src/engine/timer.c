@@ -101,7 +101,8 @@ engine_run_timers(struct engine *engine)
 {
     struct transaction *tx;
 
-    (void)freeze_run_timer(engine);
+    if (!engine->timers.has_thread)
+        freeze_run_timer(engine);
     while ((tx = take_due(&engine->timers, sys_time_monotonic(engine->sys)))) {
         struct ktm_event event = {.type = KTM_TX_TIMEOUT, .tx = tx};
         struct run run;
@@ -126,45 +127,15 @@ timer_thread(void *context)
 
     while (!atomic_load(&timers->is_stopping)) {
         uint32_t seen = atomic_load(&timers->word);
-        uint64_t deadline;
+        uint64_t deadline = SYS_FOREVER;
 
         engine_run_timers(engine);
-        deadline = freeze_run_timer(engine);
         sys_mutex_lock(&timers->mutex);
-        if (timers->count && timers->heap[0]->deadline < deadline)
+        if (timers->count)
             deadline = timers->heap[0]->deadline;
         sys_mutex_unlock(&timers->mutex);
         (void)sys_wait(&timers->word, seen, deadline);
     }
-}
-
-/* Under the timers' lock. */
-static NTSTATUS
-start_thread(struct engine *engine)
-{
-    struct timers *timers = &engine->timers;
-
-    if (!timers->has_thread || timers->thread)
-        return STATUS_SUCCESS;
-    return sys_thread_start("ktm-timer", timer_thread, engine, &timers->thread);
-}
-
-NTSTATUS
-timers_start(struct engine *engine)
-{
-    NTSTATUS status;
-
-    sys_mutex_lock(&engine->timers.mutex);
-    status = start_thread(engine);
-    sys_mutex_unlock(&engine->timers.mutex);
-    return status;
-}
-
-void
-timers_poke(struct engine *engine)
-{
-    atomic_fetch_add(&engine->timers.word, 1);
-    sys_wake(&engine->timers.word, INT_MAX);
 }
 
 static NTSTATUS
@@ -187,11 +158,12 @@ NTSTATUS
 timer_set(struct engine *engine, struct transaction *tx, uint64_t deadline)
 {
     struct timers *timers = &engine->timers;
+    NTSTATUS status = STATUS_SUCCESS;
     bool is_first = false;
-    NTSTATUS status;
 
     sys_mutex_lock(&timers->mutex);
-    status = start_thread(engine);
+    if (timers->has_thread && !timers->thread)
+        status = sys_thread_start("ktm-timer", timer_thread, engine, &timers->thread);
     if (status == STATUS_SUCCESS && !tx->timer)
         status = heap_make_room(timers);
     if (status == STATUS_SUCCESS) {
@@ -206,8 +178,10 @@ timer_set(struct engine *engine, struct transaction *tx, uint64_t deadline)
         is_first = timers->heap[0] == tx;
     }
     sys_mutex_unlock(&timers->mutex);
-    if (is_first)
-        timers_poke(engine);
+    if (is_first) {
+        atomic_fetch_add(&timers->word, 1);
+        sys_wake(&timers->word, INT_MAX);
+    }
     return status;
 }
 

@@ -138,6 +138,17 @@ sys_thread_join(struct sys_thread *thread)
     free(thread);
 }
 
+void
+sys_thread_detach(struct sys_thread *thread)
+{
+    int error;
+
+    CHECK(pthread_equal(thread->thread, pthread_self()));
+    error = pthread_detach(thread->thread);
+    CHECK(error == 0);
+    free(thread);
+}
+
 /* ---- events ---- */
 
 NTSTATUS

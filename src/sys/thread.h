@@ -45,6 +45,8 @@ struct sys_thread;
 NTSTATUS sys_thread_start(const char *name, void (*run)(void *context), void *context,
                           struct sys_thread **out) must_use;
 void sys_thread_join(struct sys_thread *thread); /* waits for its end and frees it; NULL: nothing */
+/* Called by the thread itself, which nobody will join: frees it. */
+void sys_thread_detach(struct sys_thread *thread);
 
 /* A descriptor that poll() finds readable while it is set. */
 NTSTATUS sys_event_create(int *fd) must_use;

@@ -477,3 +477,43 @@ TEST(callbacks_of_what_was_put_off_run_on_the_thread_that_thaws) /* FRZ-06 NOTIF
     EXPECT_OUTCOME(Committed, tx);
     close_handle(en);
 }
+
+/* The thread of the time-outs is busy with somebody who waits for the thaw. */
+static HANDLE blocked_tx;
+
+static NTSTATUS
+commit_another(PKENLISTMENT en, PVOID rm_context, PVOID context, ULONG what, PLARGE_INTEGER clock,
+               ULONG length, PVOID argument)
+{
+    (void)rm_context;
+    (void)context;
+    (void)clock;
+    (void)length;
+    (void)argument;
+    if (what == ROLLBACK) {
+        EXPECT_OK(NtCommitTransaction(blocked_tx, TRUE));
+        told |= ROLLBACK;
+        return TmRollbackComplete(en, NULL);
+    }
+    return STATUS_SUCCESS;
+}
+
+TEST(it_ends_by_itself_whatever_waits_for_it) /* FRZ-07 ROLL-TMO-04 */
+{
+    LARGE_INTEGER soon = milliseconds(50);
+    GUID guid = guid_number(1);
+    HANDLE tm = new_logged_tm("timer"), rm = new_rm(tm, &guid, 0), tx, en;
+
+    EXPECT_OK(TmEnableCallbacks(pointer_to(rm), commit_another, NULL));
+    EXPECT(NT_SUCCESS(NtRecoverResourceManager(rm)));
+    blocked_tx = new_tx(tm);
+    EXPECT_OK(
+        NtCreateTransaction(&tx, TRANSACTION_ALL_ACCESS, NULL, NULL, tm, 0, 0, 0, &soon, NULL));
+    en = new_en(rm, tx, MASK_TWO, NULL);
+    EXPECT_OK(freeze_for(5000, 300));
+    EXPECT_OK(NtWaitForSingleObject(blocked_tx, FALSE, NULL)); /* it was committed after the thaw */
+    EXPECT_STATUS(STATUS_TRANSACTIONS_NOT_FROZEN, NtThawTransactions());
+    while (!(told & ROLLBACK))
+        sched_yield();
+    close_handle(en);
+}

@@ -297,3 +297,31 @@ TEST(now_runs_forward)
         before = now;
     }
 }
+
+struct loner {
+    struct sys_thread *thread;
+    _Atomic uint32_t go, is_over;
+};
+
+static void
+leave_alone(void *context)
+{
+    struct loner *loner = context;
+
+    while (!atomic_load(&loner->go))
+        sys_wait(&loner->go, 0, SYS_FOREVER);
+    sys_thread_detach(loner->thread);
+    atomic_store(&loner->is_over, 1);
+    sys_wake(&loner->is_over, INT_MAX);
+}
+
+TEST(a_thread_may_go_without_being_waited_for)
+{
+    static struct loner loner;
+
+    EXPECT_OK(sys_thread_start("loner", leave_alone, &loner, &loner.thread));
+    atomic_store(&loner.go, 1);
+    sys_wake(&loner.go, INT_MAX);
+    while (!atomic_load(&loner.is_over))
+        EXPECT(sys_wait(&loner.is_over, 0, sys_now() + 10000 * MILLISECOND));
+}
