@@ -306,6 +306,54 @@ TEST(handles_that_have_expired) /* OBJ-21 CLOSE-TM-03 GEN-05 */
     }
 }
 
+/* ---- pointers that must not be NULL ---- */
+
+static const struct {
+    enum service_number service;
+    int at;
+    NTSTATUS status;
+} mandatory[] = {
+    {SERVICE_CreateTransaction, 0, STATUS_ACCESS_VIOLATION},
+    {SERVICE_OpenTransaction, 0, STATUS_ACCESS_VIOLATION},
+    {SERVICE_OpenTransaction, 3, STATUS_INVALID_PARAMETER}, /* TX-OPEN-05 */
+    {SERVICE_CreateResourceManager, 0, STATUS_ACCESS_VIOLATION},
+    {SERVICE_CreateResourceManager, 3, STATUS_ACCESS_VIOLATION}, /* RM-CREATE-03 */
+    {SERVICE_OpenResourceManager, 0, STATUS_ACCESS_VIOLATION},
+    {SERVICE_OpenResourceManager, 3, STATUS_INVALID_PARAMETER}, /* RM-OPEN-04 */
+    {SERVICE_CreateEnlistment, 0, STATUS_ACCESS_VIOLATION},
+    {SERVICE_OpenEnlistment, 0, STATUS_ACCESS_VIOLATION},
+    {SERVICE_OpenEnlistment, 3, STATUS_INVALID_PARAMETER}, /* ENL-OPEN-03 */
+    {SERVICE_QueryInformationTransactionManager, 2, STATUS_ACCESS_VIOLATION},
+    {SERVICE_QueryInformationTransaction, 2, STATUS_ACCESS_VIOLATION},
+    {SERVICE_QueryInformationResourceManager, 2, STATUS_ACCESS_VIOLATION},
+    {SERVICE_QueryInformationEnlistment, 2, STATUS_ACCESS_VIOLATION},
+    {SERVICE_SetInformationTransaction, 2, STATUS_ACCESS_VIOLATION},
+    {SERVICE_SetInformationResourceManager, 2, STATUS_ACCESS_VIOLATION},
+    {SERVICE_SetInformationEnlistment, 2, STATUS_ACCESS_VIOLATION},
+    {SERVICE_GetNotificationResourceManager, 1, STATUS_ACCESS_VIOLATION},
+    {SERVICE_RegisterProtocolAddressInformation, 1, STATUS_INVALID_PARAMETER}, /* PROP-02 */
+};
+
+/* Before the handle, good or not, is looked at. */
+TEST(pointers_that_must_not_be_null) /* GEN-05 GEN-07 */
+{
+    EACH (row, mandatory)
+        for (int is_good = 0; is_good < 2; is_good++) {
+            struct good good;
+            NTSTATUS status;
+
+            surroundings();
+            good = good_of(row->service);
+            good.v[good.at] = is_good ? P(objects[services[row->service].kind]) : 0x7770;
+            good.v[row->at] = 0;
+            status = callers[row->service][0](good.v);
+            if (status != row->status)
+                test_fail(__FILE__, __LINE__, "Nt%s without argument %d: 0x%x",
+                          services[row->service].name, row->at, (unsigned)status);
+            EXPECT(out == NULL);
+        }
+}
+
 /* ---- by pointer: no rights, the rest as above [GEN-02] ---- */
 
 #define BY_CLOCK(routine) Tm##routine((PKENLISTMENT)object, NULL)

@@ -48,7 +48,7 @@ TEST(a_new_transaction_is_active) /* TX-CREATE-01 TX-CREATE-02 SIG-04 OBJ-17 OBJ
     EXPECT_EQ(2, uow.Data4[0] >> 6);
 }
 
-TEST(a_given_identifier_is_used_once) /* TX-CREATE-03 TX-CREATE-04 GEN-06 OP-26 */
+TEST(a_given_identifier_is_used_once) /* OBJ-17 TX-CREATE-03 TX-CREATE-04 GEN-06 OP-26 */
 {
     HANDLE tm = new_volatile_tm(), tx, other = untouched;
     GUID uow = guid_number(1), zero = {0};
