@@ -500,14 +500,17 @@ tm_log_detach(struct engine_tm *tm)
 
 /* ---- replay ---- */
 
-/* Under the lock: others may look at the TM. */
+/* Under the lock: others may look at the TM, and at how far it has come. */
 static NTSTATUS
 replay_one(struct engine_tm *tm, const struct clfs_record *record)
 {
-    NTSTATUS status;
+    NTSTATUS status = STATUS_SUCCESS;
 
     sys_mutex_lock(&tm->mutex);
-    status = ktm_replay(&tm->core, record->data, record->lsn);
+    if (record->type == CLFS_DATA)
+        status = ktm_replay(&tm->core, record->data, record->lsn);
+    if (status == STATUS_SUCCESS)
+        tm->replay_from = tm->last_recovered_lsn = record->lsn;
     sys_mutex_unlock(&tm->mutex);
     return status;
 }
@@ -531,9 +534,8 @@ tm_log_replay(struct engine_tm *tm, const int64_t *target, bool *reached_end)
             TRY(as_told(record_clock(record.data, &clock)));
             if (target && clock > *target)
                 return STATUS_SUCCESS; /* [RECOV-10] */
-            TRY(as_told(replay_one(tm, &record)));
         }
-        tm->replay_from = tm->last_recovered_lsn = record.lsn;
+        TRY(as_told(replay_one(tm, &record)));
     }
     if (status != STATUS_END_OF_FILE)
         return as_told(status);
