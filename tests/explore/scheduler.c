@@ -281,10 +281,11 @@ run_workers(struct exploration *it)
     sem_post(&first->turn);
     await(it);
     it->is_running = false;
-    if (it->verdict != EXPLORE_FINE)
-        return;
     for (unsigned i = 0; i < it->worker_count; i++)
-        worker_join(&it->workers[i]);
+        if (it->workers[i].state == WORKER_DONE)
+            worker_join(&it->workers[i]);
+        else /* it sleeps for ever */
+            pthread_detach(it->workers[i].thread);
 }
 
 /* About how long the program is, from its run without preemptions; measured once. */
