@@ -7,6 +7,7 @@
  */
 #include "tests/explore/explore.h"
 
+#include "core/object.h"
 #include "engine/engine.h"
 #include "tests/nt/kit.h"
 #include "tests/nt/port_kit.h"
@@ -167,6 +168,38 @@ TEST(a_signal_that_is_passed_on) /* INV-15 */
     static const struct explore_program program = {
         .begin = begin_unset,
         .threads = {{passes_on, NULL}, {passes_on, NULL}, {passes_on, NULL}, {sets, NULL}},
+        .end = end_unset,
+        .is_forked = true};
+
+    explore(&program);
+}
+
+/* Until somebody is about to sleep on it: he has begun to wait. */
+static void
+pulses(void *argument)
+{
+    struct object *object = pointer_to(event[1]);
+
+    (void)argument;
+    while (atomic_load(&object->waiters) < 2)
+        explore_pause("waits for those who wait");
+    EXPECT_OK(NtSetEvent(event[1], NULL));
+    EXPECT_OK(NtResetEvent(event[1], NULL));
+    ObDereferenceObject(object);
+}
+
+static void
+waits_for_the_pulse(void *argument)
+{
+    (void)argument;
+    EXPECT_OK(NtWaitForSingleObject(event[1], FALSE, NULL));
+}
+
+TEST(a_signal_taken_away_at_once) /* INV-15 */
+{
+    static const struct explore_program program = {
+        .begin = begin_unset,
+        .threads = {{waits_for_the_pulse, NULL}, {waits_for_the_pulse, NULL}, {pulses, NULL}},
         .end = end_unset,
         .is_forked = true};
 

@@ -3,6 +3,7 @@
 #include "ktm.h"
 #include "tests/nt/kit.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -29,7 +30,7 @@ wait_for_several(ULONG count, HANDLE *handles, WAIT_TYPE type, int patience)
 {
     LARGE_INTEGER timeout = milliseconds(patience);
 
-    return NtWaitForMultipleObjects(count, handles, type, FALSE, &timeout);
+    return NtWaitForMultipleObjects(count, handles, type, FALSE, patience < 0 ? NULL : &timeout);
 }
 
 /* ---- one event ---- */
@@ -291,10 +292,10 @@ TEST(an_event_ends_a_wait_for_several)
     pthread_t thread;
 
     EXPECT_EQ(0, pthread_create(&thread, NULL, set_after_a_while, event));
-    EXPECT_EQ(STATUS_WAIT_0 + 2, wait_for_several(3, handles, WaitAny, 5000));
+    EXPECT_EQ(STATUS_WAIT_0 + 2, wait_for_several(3, handles, WaitAny, -1));
     EXPECT_EQ(0, pthread_join(thread, NULL));
     EXPECT_EQ(0, pthread_create(&thread, NULL, set_after_a_while, event));
-    EXPECT_OK(wait_for_several(1, &event, WaitAll, 5000));
+    EXPECT_OK(wait_for_several(1, &event, WaitAll, -1));
     EXPECT_EQ(0, pthread_join(thread, NULL));
 }
 
@@ -349,4 +350,20 @@ TEST(the_descriptor_of_an_event_follows_it)
     EXPECT_EQ(1, poll(&poller, 1, 0));
     EXPECT_OK(NtResetEvent(event, NULL));
     EXPECT_EQ(0, poll(&poller, 1, 0));
+}
+
+TEST(the_descriptor_of_what_is_closed_is_closed)
+{
+    HANDLE handles[2] = {new_event(NotificationEvent, FALSE), NULL}, copy;
+    int fd;
+
+    EXPECT_OK(NtCreateIoCompletion(&handles[1], IO_COMPLETION_ALL_ACCESS, NULL, 0));
+    EACH (handle, handles) {
+        copy = duplicate(*handle, SYNCHRONIZE);
+        EXPECT_OK(KtmGetWaitFd(copy, &fd));
+        close_handle(*handle);
+        EXPECT(fcntl(fd, F_GETFD) >= 0);
+        close_handle(copy);
+        EXPECT(fcntl(fd, F_GETFD) < 0);
+    }
 }
