@@ -32,7 +32,8 @@
  * without unnamed files, exchanges of names or birth times (ext4, xfs, btrfs and tmpfs have them).
  *
  * Threads: any; calls for one transaction wait for one another. Paths are UTF-8 or any other bytes,
- * absolute or relative to the working directory at ktm_file_begin.
+ * absolute or relative to the working directory at ktm_file_begin. A forked child has no part in
+ * its parent's changes: there every call answers RM_NOT_ACTIVE, and closing does nothing.
  */
 #pragma once
 

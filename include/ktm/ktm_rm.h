@@ -98,6 +98,9 @@ struct ktm_rm_options {
  * log statuses, ACCESS_DENIED, DISK_FULL, OBJECT_PATH_NOT_FOUND, INSUFFICIENT_RESOURCES. */
 KTM_API NTSTATUS ktm_tm_open(const char *home, HANDLE *tm);
 
+/* An RM belongs to the process that opened it. In a forked child it answers RM_NOT_ACTIVE, and
+ * closing it there does nothing. */
+
 /* Registers the RM and recovers it: on return everything that an earlier run left prepared was
  * committed or rolled back, or is still undecided or not possible now (ktm_rm_unfinished). The TM
  * handle needs TRANSACTIONMANAGER_CREATE_RM and _QUERY_INFORMATION and must live longer than the

@@ -83,6 +83,7 @@ rm_open(HANDLE tm, const char *home, const struct ktm_file_options *options,
     if (!rm)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     rm->references = 1;
+    rm->process = sys_process_id();
     rm->tree = tree_linux();
     sys_mutex_init(&rm->mutex);
     list_init(&rm->left);
@@ -121,7 +122,7 @@ ktm_file_open(HANDLE tm, const char *home, const struct ktm_file_options *option
 void
 ktm_file_shut(struct ktm_file_rm *rm)
 {
-    if (!rm)
+    if (!rm || file_rm_check(rm) != STATUS_SUCCESS)
         return;
     ktm_rm_close(rm->kit);
     if (rm->owns_tm)
@@ -199,6 +200,7 @@ ktm_file_begin(struct ktm_file_rm *rm, HANDLE transaction, struct ktm_file_tx **
 
     if (!rm || !out)
         return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(file_rm_check(rm));
     if (!transaction) {
         TRY(NtCreateTransaction(&making.transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, rm->tm, 0,
                                 0, 0, NULL, NULL));
@@ -218,7 +220,7 @@ ktm_file_begin(struct ktm_file_rm *rm, HANDLE transaction, struct ktm_file_tx **
 void
 ktm_file_close(struct ktm_file_tx *tx)
 {
-    if (!tx)
+    if (!tx || file_rm_check(tx->rm) != STATUS_SUCCESS)
         return;
     /* The close rolls back what was not committed [CLOSE-TX-01]. */
     if (atomic_fetch_sub(&tx->holders, 1) == 1 && tx->owns_transaction) {
@@ -300,6 +302,7 @@ ktm_file_commit(struct ktm_file_tx *tx)
 
     if (!tx || !tx->transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(file_rm_check(tx->rm));
     sys_mutex_lock(&tx->mutex);
     explain_nothing(&tx->work->why);
     sys_mutex_unlock(&tx->mutex);
@@ -316,6 +319,7 @@ ktm_file_rollback(struct ktm_file_tx *tx)
 
     if (!tx || !tx->transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(file_rm_check(tx->rm));
     if (tx->rm->mode != KTM_RM_PUMP)
         return NtRollbackTransaction(tx->transaction, TRUE);
     status = NtRollbackTransaction(tx->transaction, FALSE);
@@ -330,6 +334,8 @@ ktm_file_state(struct ktm_file_tx *tx)
 {
     enum work_state state;
 
+    if (file_rm_check(tx->rm) != STATUS_SUCCESS)
+        return (enum ktm_file_state)tx->work->state; /* as it was at the fork */
     sys_mutex_lock(&tx->mutex);
     state = tx->work->state;
     sys_mutex_unlock(&tx->mutex);
@@ -347,6 +353,11 @@ ktm_file_error(struct ktm_file_tx *tx, char *into, size_t size)
 {
     size_t length;
 
+    if (file_rm_check(tx->rm) != STATUS_SUCCESS) {
+        if (into && size)
+            into[0] = 0;
+        return 0;
+    }
     sys_mutex_lock(&tx->mutex);
     length = strlen(tx->work->why.text);
     if (into && size)
@@ -375,6 +386,7 @@ ktm_file_conflict(struct ktm_file_tx *tx, size_t index, struct ktm_file_conflict
 {
     NTSTATUS status = STATUS_NO_MORE_ENTRIES;
 
+    TRY(file_rm_check(tx->rm));
     sys_mutex_lock(&tx->mutex);
     if (index < tx->work->conflicts.count) {
         *out = conflict_of(&tx->work->conflicts.at[index]);
@@ -406,6 +418,8 @@ ktm_file_recovered(struct ktm_file_rm *rm, ktm_file_each_report *each, void *con
 {
     struct left *left;
 
+    if (file_rm_check(rm) != STATUS_SUCCESS)
+        return;
     sys_mutex_lock(&rm->mutex);
     LIST_EACH (left, &rm->left, in_rm)
         report(left, each, context);

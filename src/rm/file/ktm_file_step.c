@@ -8,10 +8,12 @@
 /* Runs one call of the work under the lock. */
 #define UNDER_LOCK(tx, call)                                                                       \
     ({                                                                                             \
-        NTSTATUS locked_status_;                                                                   \
-        sys_mutex_lock(&(tx)->mutex);                                                              \
-        locked_status_ = (call);                                                                   \
-        sys_mutex_unlock(&(tx)->mutex);                                                            \
+        NTSTATUS locked_status_ = file_rm_check((tx)->rm);                                         \
+        if (locked_status_ == STATUS_SUCCESS) {                                                    \
+            sys_mutex_lock(&(tx)->mutex);                                                          \
+            locked_status_ = (call);                                                               \
+            sys_mutex_unlock(&(tx)->mutex);                                                        \
+        }                                                                                          \
         locked_status_;                                                                            \
     })
 

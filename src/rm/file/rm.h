@@ -19,6 +19,7 @@ struct ktm_file_rm {
     bool owns_tm;
     struct ktm_rm *kit;
     enum ktm_rm_mode mode;
+    uint64_t process;       /* that opened it: a forked child has no part in it */
     struct sys_mutex mutex; /* of the list below */
     struct list left;       /* what earlier runs left, also when it is finished: struct left */
 };
@@ -51,6 +52,13 @@ NTSTATUS file_rm_guard_home(struct ktm_file_rm *rm, const char *home,
                             struct explanation *why) must_use;
 /* Takes up every promise in the home, with its locks. */
 NTSTATUS file_rm_take_up(struct ktm_file_rm *rm, struct explanation *why) must_use;
+/* Answers: RM_NOT_ACTIVE (it is of the process this one was forked from). */
+static inline NTSTATUS must_use
+file_rm_check(const struct ktm_file_rm *rm)
+{
+    return rm->process == sys_process_id() ? STATUS_SUCCESS : status_raise(STATUS_RM_NOT_ACTIVE);
+}
+
 void file_rm_hold(struct ktm_file_rm *rm);
 void file_rm_release(struct ktm_file_rm *rm);
 void file_tx_hold(struct ktm_file_tx *tx);

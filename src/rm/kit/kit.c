@@ -151,6 +151,19 @@ static uint64_t called_last;            /* the last number given out */
 static _Atomic uint32_t callbacks_done; /* counts them, to wait on */
 
 static void
+begin_anew(void)
+{
+    sys_mutex_init(&called_mutex);
+    called = NULL;
+}
+
+__attribute__((constructor)) static void
+watch_forks(void)
+{
+    sys_on_fork(begin_anew);
+}
+
+static void
 called_add(struct ktm_rm *rm)
 {
     sys_mutex_lock(&called_mutex);
@@ -283,6 +296,7 @@ ktm_rm_open(HANDLE tm, const struct ktm_rm_options *options, struct ktm_rm **out
     rm = calloc(1, sizeof(*rm));
     if (!rm)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    rm->process = sys_process_id();
     sys_mutex_init(&rm->mutex);
     guid_map_init(&rm->branches);
     guid_map_init(&rm->recovered);
@@ -314,7 +328,7 @@ ktm_rm_close(struct ktm_rm *rm)
 {
     HANDLE handle;
 
-    if (!rm)
+    if (!rm || rm->process != sys_process_id()) /* forked: it is the parent's */
         return;
     handle = atomic_exchange(&rm->handle, NULL);
     if (handle)
@@ -337,6 +351,8 @@ ktm_rm_run(struct ktm_rm *rm, uint32_t timeout_ms)
 {
     if (!rm || rm->options.mode == KTM_RM_THREAD)
         return status_raise(STATUS_INVALID_PARAMETER);
+    if (rm->process != sys_process_id())
+        return status_raise(STATUS_RM_NOT_ACTIVE);
     return kit_serve(rm, timeout_ms == UINT32_MAX ? SYS_FOREVER
                                                   : sys_now() + (uint64_t)timeout_ms * 1000000u);
 }
@@ -352,6 +368,8 @@ ktm_rm_status(struct ktm_rm *rm)
 {
     uint32_t down = atomic_load(&rm->down);
 
+    if (rm->process != sys_process_id())
+        return status_raise(STATUS_RM_NOT_ACTIVE);
     return down ? status_raise((NTSTATUS)down) : STATUS_SUCCESS;
 }
 
@@ -360,6 +378,8 @@ ktm_rm_unfinished(struct ktm_rm *rm)
 {
     size_t count;
 
+    if (rm->process != sys_process_id())
+        return 0;
     sys_mutex_lock(&rm->mutex);
     count = rm->prepared + rm->let_go;
     sys_mutex_unlock(&rm->mutex);

@@ -43,6 +43,7 @@ struct ktm_rm {
     size_t let_go;             /* prepared, and left to the next recovery */
     size_t prepared;           /* prepared, and not finished */
     _Atomic uint32_t down;     /* NTSTATUS; 0: it is up */
+    uint64_t process;          /* that opened it: a forked child has no part in it */
     struct sys_thread *thread;
     struct ktm_rm *next_called; /* KTM_RM_CALLBACKS: see kit.c */
     uint64_t number;            /* by which the TM calls it */
