@@ -26,6 +26,13 @@
  * than the one that uses the transaction. After a restart commit and rollback come with no work,
  * only with the key that prepare was given.
  *
+ * Two shorter ways, for who offers them. Single phase: when nobody else takes part, commit_alone is
+ * called instead of prepare and commit, and the RM's own log is the decision. Last resource: a
+ * store that cannot prepare (is_last_resource) is asked last; when all others have promised, its
+ * own commit, which leaves a durable sign of itself, is the decision of the whole transaction. In
+ * terms of KTM it is a superior enlistment, so there is one of them in a transaction at most, and
+ * it must be in the TM in which the transaction began.
+ *
  * What the author promises: when prepare says DONE, the work can be committed and rolled back
  * whatever happens, also after a crash; the key is stored durably with it; and commit and rollback
  * of something that was finished before do nothing and say DONE. That a transaction is not known is
@@ -63,12 +70,27 @@ struct ktm_rm_author {
     enum ktm_rm_answer (*commit)(void *context, void *work, const struct ktm_rm_key *key);
     enum ktm_rm_answer (*rollback)(void *context, void *work, const struct ktm_rm_key *key);
     /* Calls 'each' for everything that is prepared and not finished. What an older incarnation left
-     * and the TM does not know is then rolled back: presumed abort. */
+     * and the TM does not know is then rolled back: presumed abort. For a last resource: for every
+     * sign there is; 'settled' is called for those that nobody will ask for any more. */
     NTSTATUS (*list_in_doubt)(void *context, ktm_rm_each_key *each, void *list);
     /* The kit will not use the work any more. May be NULL. */
     void (*forget)(void *context, void *work);
     /* The kit hands the work out once more (ktm_rm_enlist). May be NULL. */
     void (*hold)(void *context, void *work);
+    /* Nobody else takes part: commits at once. DONE: committed; READ_ONLY: there was nothing to
+     * commit; NO: it could not, and has undone the work; RETRY, SHUT_DOWN: nobody can say, and the
+     * client is told so (RM_DISCONNECTED). NULL: this RM is always asked in two phases. */
+    enum ktm_rm_answer (*commit_alone)(void *context, void *work, const struct ktm_rm_key *key);
+    /* Last resource: everybody else has promised. Commits the work, and with it, in one, the sign:
+     * the key. DONE: committed, durably; NO: not, and never will be; RETRY: not known, 'outcome'
+     * will be asked. */
+    enum ktm_rm_answer (*decide)(void *context, void *work, const struct ktm_rm_key *key);
+    /* Last resource: is the sign of that enlistment there? (manager and incarnation are this
+     * run's.) DONE: yes; NO: no, and it will never appear: whoever was at it has ended; RETRY: not
+     * known now. */
+    enum ktm_rm_answer (*outcome)(void *context, const struct ktm_rm_key *key);
+    /* Last resource: nobody will ask for the sign any more. May be NULL: then signs are kept. */
+    void (*settled)(void *context, const struct ktm_rm_key *key);
 };
 
 /* Who calls the author's functions. */
@@ -86,7 +108,8 @@ struct ktm_rm_options {
     const struct ktm_rm_author *author;
     void *context;
     enum ktm_rm_mode mode;
-    BOOLEAN is_volatile;  /* keeps nothing over a restart, and recovers nothing */
+    BOOLEAN is_volatile;      /* keeps nothing over a restart, and recovers nothing */
+    BOOLEAN is_last_resource; /* decide, outcome instead of prepare, commit */
     uint32_t patience_ms; /* how long a commit or rollback is tried again before it is let go: the
                              transaction then ends without it, and it is finished by the next
                              recovery. UINT32_MAX: for ever */
@@ -113,8 +136,8 @@ KTM_API void ktm_rm_close(struct ktm_rm *rm);
 /* Makes the RM part of the transaction, once: 'make' is called the first time and gives the work
  * that the author's functions get; later, and from other threads, the same work is handed out
  * (after 'hold'). The transaction handle needs TRANSACTION_ENLIST and _QUERY_INFORMATION. Answers:
- * what 'make' says; those of NtCreateEnlistment, TRANSACTION_NOT_ACTIVE above all; RM_NOT_ACTIVE
- * (it was shut down). */
+ * what 'make' says; those of NtCreateEnlistment, TRANSACTION_NOT_ACTIVE above all, and for a last
+ * resource TRANSACTION_SUPERIOR_EXISTS (there is one already); RM_NOT_ACTIVE (it was shut down). */
 typedef NTSTATUS ktm_rm_make(void *argument, const struct ktm_rm_key *key, void **work);
 KTM_API NTSTATUS ktm_rm_enlist(struct ktm_rm *rm, HANDLE transaction, ktm_rm_make *make,
                                void *argument, void **work);

@@ -39,8 +39,8 @@ branch_destroy(struct branch *branch)
     free(branch);
 }
 
-static enum branch_state
-state_of(struct branch *branch)
+enum branch_state
+branch_state(struct branch *branch)
 {
     return (enum branch_state)atomic_load(&branch->state);
 }
@@ -94,7 +94,7 @@ branch_key_done(struct branch *branch, PKENLISTMENT object)
     BOOLEAN is_last = FALSE;
 
     if (TmDereferenceEnlistmentKey(object, &is_last) != STATUS_SUCCESS) {
-        if (state_of(branch) == BRANCH_FINISHED)
+        if (branch_state(branch) == BRANCH_FINISHED)
             branch_bury(branch);
     } else if (is_last) {
         branch_release(branch);
@@ -131,32 +131,44 @@ branch_remove(struct branch *branch, bool is_let_go)
     list_remove(&branch->in_all);
     list_remove(&branch->in_debts);
     branch->debt = DEBT_NONE;
-    rm->prepared -= state_of(branch) == BRANCH_PREPARED;
+    rm->prepared -= branch_state(branch) == BRANCH_PREPARED;
     rm->let_go += is_let_go;
     sys_mutex_unlock(&rm->mutex);
     state_set(branch, BRANCH_FINISHED);
 }
 
-static void
+void
+branch_prepared(struct branch *branch)
+{
+    struct ktm_rm *rm = branch->rm;
+
+    sys_mutex_lock(&rm->mutex);
+    rm->prepared++;
+    sys_mutex_unlock(&rm->mutex);
+    state_set(branch, BRANCH_PREPARED);
+}
+
+void
 branch_settle(struct branch *branch)
 {
     struct ktm_rm *rm = branch->rm;
 
     sys_mutex_lock(&rm->mutex);
-    rm->prepared -= state_of(branch) == BRANCH_PREPARED;
+    rm->prepared -= branch_state(branch) == BRANCH_PREPARED;
+    list_remove(&branch->in_debts);
+    branch->debt = DEBT_NONE;
     state_set(branch, BRANCH_SETTLED);
     sys_mutex_unlock(&rm->mutex);
 }
 
-/* Nobody finds the branch any more; what it held is let go. */
-static void
+void
 branch_finish(struct branch *branch, bool is_let_go)
 {
     struct ktm_rm *rm = branch->rm;
     HANDLE enlistment = branch->enlistment;
     void *work = branch->work;
 
-    CHECK(state_of(branch) != BRANCH_FINISHED);
+    CHECK(branch_state(branch) != BRANCH_FINISHED);
     branch_remove(branch, is_let_go);
     branch->enlistment = NULL;
     branch->work = NULL;
@@ -173,19 +185,15 @@ branch_close(struct branch *branch)
     struct ktm_rm *rm = branch->rm;
 
     /* What was not prepared was rolled back by the close of the RM, and nobody told us. */
-    if (state_of(branch) == BRANCH_ACTIVE && branch->work && !branch->has_voted_no)
+    if (branch_state(branch) == BRANCH_ACTIVE && branch->work && !branch->has_voted_no)
         rm->author.rollback(rm->options.context, branch->work, &branch->key);
     branch_finish(branch, false);
 }
 
 /* ---- answers ---- */
 
-enum answer { ANSWER_PREPARED, ANSWER_READ_ONLY, ANSWER_NO, ANSWER_COMMITTED, ANSWER_ROLLED_BACK };
-
-/* By pointer while the TM calls us, by handle otherwise. A refusal is no error: the transaction has
- * been aborted meanwhile, and ROLLBACK is on its way. */
-static NTSTATUS
-answer(struct branch *branch, PKENLISTMENT object, enum answer it)
+NTSTATUS
+branch_answer(struct branch *branch, PKENLISTMENT object, enum answer it)
 {
     switch (it) {
     case ANSWER_PREPARED:
@@ -199,6 +207,12 @@ answer(struct branch *branch, PKENLISTMENT object, enum answer it)
                       : NtRollbackEnlistment(branch->enlistment, NULL);
     case ANSWER_COMMITTED:
         return object ? TmCommitComplete(object, NULL) : NtCommitComplete(branch->enlistment, NULL);
+    case REQUEST_PREPARE:
+        return object ? TmPrepareEnlistment(object, NULL)
+                      : NtPrepareEnlistment(branch->enlistment, NULL);
+    case REQUEST_COMMIT:
+        return object ? TmCommitEnlistment(object, NULL)
+                      : NtCommitEnlistment(branch->enlistment, NULL);
     default:
         return object ? TmRollbackComplete(object, NULL)
                       : NtRollbackComplete(branch->enlistment, NULL);
@@ -215,38 +229,34 @@ prepare(struct branch *branch, PKENLISTMENT object)
     NTSTATUS status;
 
     sys_mutex_lock(&branch->mutex);
-    if (state_of(branch) != BRANCH_ACTIVE) { /* rolled back while the notification was under way */
+    if (branch_state(branch) !=
+        BRANCH_ACTIVE) { /* rolled back while the notification was under way */
         sys_mutex_unlock(&branch->mutex);
         return;
     }
     said = rm->author.prepare(rm->options.context, branch->work, &branch->key);
     branch->has_voted_no = said != KTM_RM_DONE && said != KTM_RM_READ_ONLY;
-    if (said == KTM_RM_DONE) {
-        sys_mutex_lock(&rm->mutex);
-        rm->prepared++;
-        sys_mutex_unlock(&rm->mutex);
-        state_set(branch, BRANCH_PREPARED);
-    }
+    if (said == KTM_RM_DONE)
+        branch_prepared(branch);
     sys_mutex_unlock(&branch->mutex);
 
     if (said == KTM_RM_SHUT_DOWN)
         kit_mark_down(rm, STATUS_RM_NOT_ACTIVE);
     if (said == KTM_RM_DONE) {
-        answer(branch, object, ANSWER_PREPARED);
+        branch_answer(branch, object, ANSWER_PREPARED);
     } else if (said == KTM_RM_READ_ONLY) {
-        status = answer(branch, object, ANSWER_READ_ONLY);
+        status = branch_answer(branch, object, ANSWER_READ_ONLY);
         if (NT_SUCCESS(status))
             branch_finish(branch, false); /* else ROLLBACK comes, and is answered */
     } else {
-        answer(branch, object, ANSWER_NO);
+        branch_answer(branch, object, ANSWER_NO);
     }
     if (said == KTM_RM_SHUT_DOWN)
         kit_shut_down(rm, STATUS_RM_NOT_ACTIVE);
 }
 
-/* Not done: when to try again, or that it is not tried any more. */
-static void
-postpone(struct branch *branch, enum branch_debt debt)
+void
+branch_postpone(struct branch *branch, enum branch_debt debt)
 {
     struct ktm_rm *rm = branch->rm;
     uint64_t now = sys_now(), patience = (uint64_t)rm->options.patience_ms * MILLISECOND;
@@ -262,12 +272,40 @@ postpone(struct branch *branch, enum branch_debt debt)
         branch->delay *= 2;
     }
     branch->retry_at = now + branch->delay;
-    is_let_go = rm->options.patience_ms != UINT32_MAX && now - branch->since >= patience;
+    /* A last resource is never let go: the client would wait for a decision that nobody takes. */
+    is_let_go = debt != DEBT_OUTCOME && rm->options.patience_ms != UINT32_MAX &&
+                now - branch->since >= patience;
     sys_mutex_unlock(&rm->mutex);
     /* Closing the enlistment without an answer: a durable RM is asked again at its next recovery,
      * and whoever waits for the transaction is told its outcome now [CLOSE-EN-06]. */
     if (is_let_go)
         branch_finish(branch, true);
+}
+
+/* Nobody else takes part, and the author's own log decides. */
+static void
+commit_alone(struct branch *branch, PKENLISTMENT object)
+{
+    struct ktm_rm *rm = branch->rm;
+    enum ktm_rm_answer said;
+
+    sys_mutex_lock(&branch->mutex);
+    said = rm->author.commit_alone(rm->options.context, branch->work, &branch->key);
+    branch->has_voted_no = said == KTM_RM_NO;
+    if (said != KTM_RM_NO)
+        branch_settle(branch);
+    sys_mutex_unlock(&branch->mutex);
+    if (said == KTM_RM_NO) {
+        branch_answer(branch, object, ANSWER_NO); /* ROLLBACK comes, and is answered */
+        return;
+    }
+    if (said == KTM_RM_SHUT_DOWN)
+        kit_mark_down(rm, STATUS_RM_NOT_ACTIVE);
+    if (said == KTM_RM_DONE || said == KTM_RM_READ_ONLY)
+        branch_answer(branch, object, said == KTM_RM_DONE ? ANSWER_COMMITTED : ANSWER_READ_ONLY);
+    branch_finish(branch, false); /* without an answer it is a disconnection [CLOSE-EN-03] */
+    if (said == KTM_RM_SHUT_DOWN)
+        kit_shut_down(rm, STATUS_RM_NOT_ACTIVE);
 }
 
 static void
@@ -277,7 +315,7 @@ complete(struct branch *branch, PKENLISTMENT object, enum branch_debt debt)
     enum ktm_rm_answer said = KTM_RM_DONE;
 
     sys_mutex_lock(&branch->mutex);
-    if (state_of(branch) >= BRANCH_SETTLED) {
+    if (branch_state(branch) >= BRANCH_SETTLED) {
         sys_mutex_unlock(&branch->mutex);
         return;
     }
@@ -292,10 +330,10 @@ complete(struct branch *branch, PKENLISTMENT object, enum branch_debt debt)
         branch_finish(branch, true);
         kit_shut_down(rm, STATUS_RM_NOT_ACTIVE);
     } else if (said != KTM_RM_DONE) {
-        postpone(branch, debt);
+        branch_postpone(branch, debt);
     } else {
         branch_settle(branch); /* before the client is told, so that it finds nothing unfinished */
-        answer(branch, object, debt == DEBT_COMMIT ? ANSWER_COMMITTED : ANSWER_ROLLED_BACK);
+        branch_answer(branch, object, debt == DEBT_COMMIT ? ANSWER_COMMITTED : ANSWER_ROLLED_BACK);
         branch_finish(branch, false);
     }
 }
@@ -305,7 +343,7 @@ complete(struct branch *branch, PKENLISTMENT object, enum branch_debt debt)
 static void
 wait_until_enlisted(struct branch *branch)
 {
-    while (state_of(branch) == BRANCH_ENLISTING)
+    while (branch_state(branch) == BRANCH_ENLISTING)
         sys_wait(&branch->state, BRANCH_ENLISTING, SYS_FOREVER);
 }
 
@@ -314,6 +352,9 @@ branch_notify(struct branch *branch, PKENLISTMENT object, ULONG notification)
 {
     wait_until_enlisted(branch);
     switch (notification) {
+    case TRANSACTION_NOTIFY_SINGLE_PHASE_COMMIT:
+        commit_alone(branch, object);
+        break;
     case TRANSACTION_NOTIFY_PREPARE:
         prepare(branch, object);
         break;
@@ -324,6 +365,8 @@ branch_notify(struct branch *branch, PKENLISTMENT object, ULONG notification)
         complete(branch, object, DEBT_ROLLBACK);
         break;
     default: /* INDOUBT: the outcome comes later, by itself */
+        if (branch->rm->options.is_last_resource)
+            last_notify(branch, object, notification);
         break;
     }
 }
@@ -331,7 +374,10 @@ branch_notify(struct branch *branch, PKENLISTMENT object, ULONG notification)
 void
 branch_retry(struct branch *branch)
 {
-    complete(branch, NULL, branch->debt);
+    if (branch->debt == DEBT_OUTCOME)
+        last_ask(branch, NULL);
+    else
+        complete(branch, NULL, branch->debt);
 }
 
 /* ---- enlisting ---- */
@@ -388,15 +434,24 @@ branch_find_or_add(struct ktm_rm *rm, const GUID *transaction, struct branch **o
     return status;
 }
 
+/* A superior must ask for the end of the phases that it begins [MASK-11]. The end of a rollback it
+ * does not want to hear: it would come when the branch is gone. */
 static NTSTATUS
 create_enlistment(struct branch *branch, HANDLE transaction)
 {
-    const NOTIFICATION_MASK mask = TRANSACTION_NOTIFY_PREPARE | TRANSACTION_NOTIFY_COMMIT |
-                                   TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_INDOUBT;
+    const NOTIFICATION_MASK superior =
+        TRANSACTION_NOTIFY_COMMIT_REQUEST | TRANSACTION_NOTIFY_PREPARE_COMPLETE |
+        TRANSACTION_NOTIFY_COMMIT_COMPLETE | TRANSACTION_NOTIFY_ROLLBACK;
+    NOTIFICATION_MASK mask = TRANSACTION_NOTIFY_PREPARE | TRANSACTION_NOTIFY_COMMIT |
+                             TRANSACTION_NOTIFY_ROLLBACK | TRANSACTION_NOTIFY_INDOUBT;
+    bool is_last = branch->rm->options.is_last_resource;
     NTSTATUS status;
 
+    if (branch->rm->author.commit_alone)
+        mask |= TRANSACTION_NOTIFY_SINGLE_PHASE_COMMIT;
     TRY(NtCreateEnlistment(&branch->enlistment, ENLISTMENT_ALL_ACCESS,
-                           atomic_load(&branch->rm->handle), transaction, NULL, 0, mask, branch));
+                           atomic_load(&branch->rm->handle), transaction, NULL,
+                           is_last ? ENLISTMENT_SUPERIOR : 0, is_last ? superior : mask, branch));
     status = enlistment_guid(branch->enlistment, &branch->key.enlistment);
     CHECK(status == STATUS_SUCCESS);
     return STATUS_SUCCESS;
@@ -450,7 +505,7 @@ branch_share(struct branch *branch, void **work)
 
     wait_until_enlisted(branch);
     sys_mutex_lock(&branch->mutex);
-    if (state_of(branch) == BRANCH_ACTIVE && branch->work) {
+    if (branch_state(branch) == BRANCH_ACTIVE && branch->work) {
         if (rm->author.hold)
             rm->author.hold(rm->options.context, branch->work);
         *work = branch->work;
@@ -516,12 +571,11 @@ recover_new(struct branch *branch, const GUID *enlistment)
         branch_abandon(branch);
         return status;
     }
-    sys_mutex_lock(&rm->mutex);
-    rm->prepared++;
-    sys_mutex_unlock(&rm->mutex);
-    state_set(branch, BRANCH_PREPARED);
+    branch_prepared(branch);
     /* The outcome may come, and the branch be finished, before this returns. */
     status = NtRecoverEnlistment(branch->enlistment, branch);
+    if (NT_SUCCESS(status) && rm->options.is_last_resource)
+        last_ask(branch, NULL);
     return NT_SUCCESS(status) ? STATUS_SUCCESS : status;
 }
 

@@ -284,14 +284,24 @@ rm_start(struct ktm_rm *rm, HANDLE tm, const char *description)
     return sys_thread_start("ktm-rm", kit_thread, rm, &rm->thread);
 }
 
+static bool
+options_are_whole(const struct ktm_rm_options *options)
+{
+    const struct ktm_rm_author *author = options->author;
+
+    if (!author || !author->rollback || options->mode > KTM_RM_CALLBACKS)
+        return false;
+    return options->is_last_resource ? author->decide && author->outcome && !options->is_volatile
+                                     : author->prepare && author->commit;
+}
+
 NTSTATUS
 ktm_rm_open(HANDLE tm, const struct ktm_rm_options *options, struct ktm_rm **out)
 {
     struct ktm_rm *rm;
     NTSTATUS status;
 
-    if (!options || !out || !options->identity || !options->author || !options->author->prepare ||
-        !options->author->commit || !options->author->rollback || options->mode > KTM_RM_CALLBACKS)
+    if (!options || !out || !options->identity || !options_are_whole(options))
         return status_raise(STATUS_INVALID_PARAMETER);
     rm = calloc(1, sizeof(*rm));
     if (!rm)

@@ -57,7 +57,7 @@ enum branch_state {
     BRANCH_SETTLED, /* the author has finished; the TM is being told */
     BRANCH_FINISHED,
 };
-enum branch_debt { DEBT_NONE, DEBT_COMMIT, DEBT_ROLLBACK };
+enum branch_debt { DEBT_NONE, DEBT_COMMIT, DEBT_ROLLBACK, DEBT_OUTCOME };
 
 struct branch {
     struct guid_link by_transaction;
@@ -79,6 +79,35 @@ struct branch {
 struct recovered {
     struct guid_link link;
 };
+
+enum answer {
+    ANSWER_PREPARED,
+    ANSWER_READ_ONLY,
+    ANSWER_NO, /* of a superior: the decision */
+    ANSWER_COMMITTED,
+    ANSWER_ROLLED_BACK,
+    REQUEST_PREPARE, /* of a superior */
+    REQUEST_COMMIT,
+};
+/* By pointer while the TM calls us, by handle otherwise. A refusal is no error: the transaction has
+ * been aborted meanwhile, and ROLLBACK is on its way. */
+NTSTATUS branch_answer(struct branch *branch, PKENLISTMENT object, enum answer it);
+/* Nobody finds the branch any more; what it held is let go. */
+void branch_finish(struct branch *branch, bool is_let_go);
+/* The author has done with it; the TM is being told. */
+void branch_settle(struct branch *branch);
+/* Not done: it is tried again later, or not any more. */
+void branch_postpone(struct branch *branch, enum branch_debt debt);
+enum branch_state branch_state(struct branch *branch);
+/* It has promised: only the outcome can come. */
+void branch_prepared(struct branch *branch);
+
+/* last.c: the last resource, which decides. */
+void last_notify(struct branch *branch, PKENLISTMENT object, ULONG notification);
+/* Looks what was decided, and says it. */
+void last_ask(struct branch *branch, PKENLISTMENT object);
+/* Signs that nobody will ask for any more. */
+void last_sweep(struct ktm_rm *rm);
 
 /* 'object' may be NULL: then the enlistment's handle is used to answer. */
 void branch_notify(struct branch *branch, PKENLISTMENT object, ULONG notification);

@@ -100,6 +100,7 @@ kit_handle(struct ktm_rm *rm, PKENLISTMENT object, const TRANSACTION_NOTIFICATIO
 
     switch (header->TransactionNotification) {
     case TRANSACTION_NOTIFY_RECOVER:
+    case TRANSACTION_NOTIFY_RECOVER_QUERY:
         if (!recovery || header->ArgumentLength < sizeof(*recovery))
             return;
         status = branch_recover(rm, &recovery->EnlistmentId, &recovery->UOW);
@@ -108,7 +109,11 @@ kit_handle(struct ktm_rm *rm, PKENLISTMENT object, const TRANSACTION_NOTIFICATIO
             kit_shut_down(rm, status);
         break;
     case TRANSACTION_NOTIFY_LAST_RECOVER:
-        if (atomic_load(&rm->down) == 0)
+        if (atomic_load(&rm->down) != 0)
+            break;
+        if (rm->options.is_last_resource)
+            last_sweep(rm);
+        else
             kit_sweep(rm);
         break;
     default:
