@@ -9,7 +9,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "tests/nt/kit.h"
+#include "tests/nt/loan_kit.h"
 
 #include "ktm.h"
 
@@ -210,6 +210,32 @@ is_frozen_meanwhile(const struct managers *it)
     end(tx, en);
 }
 
+static void
+is_told_through_a_port(const struct managers *it)
+{
+    HANDLE tx = tx_of(it, NULL, NULL), port = new_port(), event, en[2];
+    struct slot slots[2] = {0};
+    struct taken taken;
+
+    EXPECT_OK(NtCreateEvent(&event, EVENT_ALL_ACCESS, NULL, NotificationEvent, FALSE));
+    for (int i = 0; i < 2; i++) {
+        EXPECT_OK(set_port(it->rm[i], port));
+        slots[i].overlapped.hEvent = event;
+        EXPECT_STATUS(STATUS_PENDING, lend(it->rm[i], &slots[i], sizeof(slots[i].buffer)));
+    }
+    enlist(it, tx, en, MASK_LATE);
+    EXPECT(NT_SUCCESS(NtCommitTransaction(tx, FALSE)));
+    for (int i = 0; i < 2; i++) {
+        EXPECT_OK(take(port, 0, &taken));
+        EXPECT_EQ(COMMIT, slots[i].buffer.note.TransactionNotification);
+        EXPECT_OK(NtCommitComplete(en[i], NULL));
+        EXPECT_OK(set_port(it->rm[i], NULL));
+    }
+    close_handle(event);
+    close_handle(port);
+    end(tx, en);
+}
+
 static const struct life {
     const char *name;
     void (*live)(const struct managers *it);
@@ -226,6 +252,8 @@ static const struct life {
     {"is driven by a superior", is_driven, false, false},
     {"is driven by a superior", is_driven, true, false},
     {"is frozen meanwhile", is_frozen_meanwhile, true, false},
+    {"is told through a port", is_told_through_a_port, false, false},
+    {"is told through a port", is_told_through_a_port, true, false},
 };
 
 /* ---- the count ---- */
@@ -307,7 +335,7 @@ TEST(nothing_is_left_of_a_million_transactions) /* INV-07 GEN-09 OBJ-20 LIVE-01 
             (void)belongings();
         }
         before = belongings();
-        live(life, altogether / (life->is_durable ? 60 : 5));
+        live(life, altogether / (life->is_durable ? 70 : 6));
         after = belongings();
         if (is_known &&
             (before.in_use != after.in_use || after.resident > before.resident + RSS_MAY_GROW))

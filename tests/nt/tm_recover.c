@@ -323,3 +323,20 @@ TEST(a_rename_keeps_what_is_to_be_recovered) /* TM-RENAME-01 */
     EXPECT_EQ(TRANSACTIONS, count_of(tm, KTMOBJECT_TRANSACTION));
     EXPECT_EQ(1 + TRANSACTIONS, clock_of(tm));
 }
+
+/* Nobody who is there owes an answer: who opens it does not wait for RMs that have not come back. */
+TEST(a_rebuilt_commit_is_signalled) /* SIG-01 PT-42 TX-OPEN-09 */
+{
+    struct party party = PARTY(true, 0, MASK_TWO);
+    GUID uow = guid_of_tx(party.tx);
+    HANDLE tm, tx;
+
+    EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(party.tx, FALSE));
+    party_preparation(&party);
+    EXPECT(!is_signalled(party.tx)); /* COMMIT is not answered */
+    close_handle(party.tm);
+    tm = new_logged_tm("party");
+    EXPECT_OK(NtOpenTransaction(&tx, TRANSACTION_ALL_ACCESS, NULL, &uow, tm));
+    EXPECT_STATE(CommittedNotify, tx);
+    EXPECT(is_signalled(tx));
+}
