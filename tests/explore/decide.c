@@ -220,6 +220,68 @@ TEST(commit_against_a_time_out) /* ROLL-TMO-01 ROLL-TMO-06 TX-SET-03 INV-03 */
     both_kinds(&program);
 }
 
+static bool is_cancelled;
+
+static void
+cancels_time_out(void *argument)
+{
+    NTSTATUS status;
+
+    if (argument) /* first to another, which does not come either */
+        (void)!engine_tx_set(cast.acts[0].tx, 0, -100000000, NULL, 0);
+    status = engine_tx_set(cast.acts[0].tx, 0, 0, NULL, 0);
+    EXPECT_ONE_OF(status, STATUS_SUCCESS, STATUS_ROLLBACK_TIMER_EXPIRED);
+    cast_look(&cast.acts[0]);
+    is_cancelled = !cast.acts[0].was_aborted;
+}
+
+static void
+end_cancelled(void)
+{
+    cast_look(&cast.acts[0]);
+    EXPECT(!is_cancelled || !cast.acts[0].was_aborted); /* who cancelled it in time is safe */
+    EXPECT(NT_SUCCESS(cast_rollback(&cast.acts[0], true)));
+    cast_end();
+}
+
+TEST(a_time_out_is_cancelled_in_time_or_too_late) /* ROLL-TMO-06 TX-SET-03 */
+{
+    static struct explore_program program = {
+        .begin = begin_timed,
+        .threads = {{time_passes_by, NULL}, {cancels_time_out, &cast}},
+        .end = end_cancelled};
+
+    both_kinds(&program);
+}
+
+/* ---- a pointer to a TM that is being closed ---- */
+
+static void
+opens_by_pointer(void *argument)
+{
+    struct engine_tx_options options = {.tm = cast.tm};
+    struct object *tx = NULL;
+    NTSTATUS status = engine_handle_open(cast.tm);
+
+    (void)argument;
+    EXPECT_ONE_OF(status, STATUS_SUCCESS, STATUS_TRANSACTION_OBJECT_EXPIRED);
+    if (status != STATUS_SUCCESS)
+        return;
+    EXPECT_OK(engine_tx_create(cast.engine, &options, &tx)); /* it lives as long as the handle */
+    engine_handle_close(tx);
+    engine_handle_close(cast.tm);
+}
+
+TEST(a_tm_is_opened_by_its_pointer_while_it_is_closed) /* TMR-05 CLOSE-TM-03 */
+{
+    static struct explore_program program = {
+        .begin = begin_closing,
+        .threads = {{closes_tm, NULL}, {opens_by_pointer, NULL}, {opens_by_pointer, NULL}},
+        .end = cast_end};
+
+    both_kinds(&program);
+}
+
 /* ---- a single phase ---- */
 
 static void

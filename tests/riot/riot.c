@@ -16,9 +16,9 @@
 
 enum { CALLERS = 8, PATIENCE_SECONDS = 60 };
 
-static struct caller callers[CALLERS];
+static struct caller callers[CALLERS + 1]; /* the last one tidies up */
 static _Thread_local struct caller *self;
-static atomic_bool is_over, is_stopped;
+static atomic_bool is_over, is_closed, is_stopped;
 static struct engine *engine;
 static struct sys_sim *sim;
 static const struct routines *tables[4];
@@ -146,30 +146,42 @@ run_riot(void *argument)
     return NULL;
 }
 
-static bool
-all_done(void)
+/* Makes what is needed; at the end closes everything until nobody needs that any more: whoever
+ * waits is let go by it. Also in a thread, so that it may hang, too, and be found. */
+static void *
+run_tidy(void *argument)
 {
-    EACH (caller, callers)
-        if (!caller->is_done)
-            return false;
-    return true;
+    struct caller *caller = argument;
+
+    caller->at = "the tidying up";
+    while (!atomic_load(&is_over)) {
+        tidy(caller);
+        usleep(100);
+    }
+    caller->at = "closing everything";
+    while (!atomic_load(&is_closed)) {
+        riot_close_all();
+        usleep(1000);
+    }
+    caller->is_done = true;
+    return NULL;
 }
 
-/* Whoever waits is let go by what is closed; who is not hangs. */
+/* The callers from 'first' to 'last' come to their end. */
 static void
-end_of_riot(void)
+await(unsigned first, unsigned last)
 {
     time_t end = time(NULL) + PATIENCE_SECONDS;
 
-    atomic_store(&is_over, true);
-    while (!all_done()) {
-        riot_close_all();
-        usleep(1000);
-        if (time(NULL) <= end)
+    for (unsigned i = first; i <= last; i++) {
+        while (!callers[i].is_done && time(NULL) <= end)
+            usleep(1000);
+        if (callers[i].is_done)
             continue;
-        EACH (caller, callers)
-            fprintf(stderr, "caller %d is in %s\n", (int)(caller - callers), caller->at);
-        test_fail(__FILE__, __LINE__, "a caller hangs");
+        for (unsigned n = 0; n <= CALLERS; n++)
+            fprintf(stderr, "caller %u %s %s\n", n, callers[n].is_done ? "was in" : "is in",
+                    callers[n].at);
+        test_fail(__FILE__, __LINE__, "caller %u hangs", i);
     }
 }
 
@@ -194,29 +206,24 @@ expect_empty(void)
 static void
 bout(uint64_t seed, unsigned milliseconds)
 {
-    struct caller housekeeper = {.random = seed ^ 0x5eed};
-    pthread_t threads[CALLERS];
-    struct timespec now, end;
-    pthread_t clock;
+    pthread_t threads[CALLERS + 1], clock;
     uint64_t calls = 0;
 
     atomic_store(&is_over, false);
+    atomic_store(&is_closed, false);
     atomic_store(&is_stopped, false);
     EXPECT_EQ(0, pthread_create(&clock, NULL, run_clock, NULL));
-    for (unsigned i = 0; i < CALLERS; i++) {
-        callers[i] = (struct caller){.random = seed * CALLERS + i, .at = "nothing"};
-        EXPECT_EQ(0, pthread_create(&threads[i], NULL, run_riot, &callers[i]));
+    for (unsigned i = 0; i <= CALLERS; i++) {
+        callers[i] = (struct caller){.random = seed * (CALLERS + 1) + i, .at = "nothing"};
+        EXPECT_EQ(
+            0, pthread_create(&threads[i], NULL, i < CALLERS ? run_riot : run_tidy, &callers[i]));
     }
-    clock_gettime(CLOCK_MONOTONIC, &end);
-    end.tv_sec += milliseconds / 1000;
-    end.tv_nsec += milliseconds % 1000 * 1000000;
-    do {
-        tidy(&housekeeper);
-        usleep(100);
-        clock_gettime(CLOCK_MONOTONIC, &now);
-    } while (now.tv_sec < end.tv_sec || (now.tv_sec == end.tv_sec && now.tv_nsec < end.tv_nsec));
-    end_of_riot();
-    for (unsigned i = 0; i < CALLERS; i++) {
+    usleep(1000 * milliseconds);
+    atomic_store(&is_over, true);
+    await(0, CALLERS - 1);
+    atomic_store(&is_closed, true);
+    await(CALLERS, CALLERS);
+    for (unsigned i = 0; i <= CALLERS; i++) {
         EXPECT_EQ(0, pthread_join(threads[i], NULL));
         calls += callers[i].calls;
     }
