@@ -67,6 +67,12 @@ KTM_API NTSTATUS ktm_file_open(HANDLE tm, const char *home, const struct ktm_fil
 /* After all transactions are closed. What is not committed is rolled back. NULL: nothing. */
 KTM_API void ktm_file_shut(struct ktm_file_rm *rm);
 
+/* Files take part in a transaction of ktm_begin (ktm.h), whose home keeps the resource manager. The
+ * same object each time; it ends with the transaction: not to be closed. Answers: those of
+ * ktm_file_open and ktm_file_begin; ktm_error says why. */
+struct ktm_tx;
+KTM_API NTSTATUS ktm_files(struct ktm_tx *tx, struct ktm_file_tx **out);
+
 KTM_API HANDLE ktm_file_tm(struct ktm_file_rm *rm);          /* not to be closed */
 KTM_API struct ktm_rm *ktm_file_kit(struct ktm_file_rm *rm); /* for ktm_rm_run and its like */
 

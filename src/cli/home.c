@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,54 +13,36 @@
 #include "cli/changeset.h"
 #include "cli/names.h"
 #include "cli/owned.h"
+#include "ktm.h" /* public */
 
 /* Joined to what is not absolute. */
 static NTSTATUS
-absolute(const char *path, const char *rest, struct complaint *why, char **out)
+absolute(const char *path, struct complaint *why, char **out)
 {
     owned(free_text) char *current = NULL;
 
     if (path[0] != '/')
         TRY(current_directory(why, &current));
-    if (asprintf(out, "%s%s%s%s", current ? current : "", current && current[1] ? "/" : "", path,
-                 rest) < 0)
+    if (asprintf(out, "%s%s%s", current ? current : "", current && current[1] ? "/" : "", path) < 0)
         return out_of_memory(why);
     return STATUS_SUCCESS;
-}
-
-static const char *
-directory_of_user(void)
-{
-    const char *directory = getenv("HOME");
-    const struct passwd *entry;
-
-    if (directory && directory[0] == '/')
-        return directory;
-    entry = getpwuid(geteuid());
-    return entry && entry->pw_dir && entry->pw_dir[0] == '/' ? entry->pw_dir : NULL;
 }
 
 static NTSTATUS
 find(const char *option, struct complaint *why, char **out)
 {
-    const char *ours = getenv("KTM_HOME"), *state = getenv("XDG_STATE_HOME"), *directory;
+    owned(free_text) char *path = NULL;
+    NTSTATUS status;
 
     if (option && !option[0])
         return complain(why, STATUS_INVALID_PARAMETER, "--home takes the path of a directory");
     if (option)
-        return absolute(option, "", why, out);
-    if (ours && ours[0])
-        return absolute(ours, "", why, out);
-    if (geteuid() == 0)
-        return absolute("/var/lib/ktm", "", why, out);
-    /* The XDG specification: a relative path is to be ignored. */
-    if (state && state[0] == '/')
-        return absolute(state, "/ktm", why, out);
-    directory = directory_of_user();
-    if (!directory)
-        return complain(why, STATUS_OBJECT_PATH_NOT_FOUND,
+        return absolute(option, why, out);
+    status = ktm_home_default(&path);
+    if (status == STATUS_OBJECT_PATH_NOT_FOUND)
+        return complain(why, status,
                         "it is not known where to keep the state; set $HOME or give --home DIR");
-    return absolute(directory, "/.local/state/ktm", why, out);
+    return status == STATUS_SUCCESS ? absolute(path, why, out) : out_of_memory(why);
 }
 
 NTSTATUS

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* What belongs to a home or a transaction: made at the first use, closed with it. */
+#include "rm/app/app.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct part {
+    struct list in_parts;
+    const struct ktm_part_kind *kind;
+    void *made;
+    char name[];
+};
+
+void
+parts_init(struct parts *parts)
+{
+    sys_mutex_init(&parts->mutex);
+    sys_mutex_init(&parts->making);
+    list_init(&parts->list);
+}
+
+void
+parts_deinit(struct parts *parts)
+{
+    while (!list_is_empty(&parts->list)) {
+        struct part *part = list_first(&parts->list, struct part, in_parts);
+
+        list_remove(&part->in_parts);
+        if (part->kind->close)
+            part->kind->close(part->made);
+        free(part);
+    }
+    sys_mutex_deinit(&parts->mutex);
+    sys_mutex_deinit(&parts->making);
+}
+
+static struct part *
+find(struct parts *parts, const char *name)
+{
+    struct part *part, *found = NULL;
+
+    sys_mutex_lock(&parts->mutex);
+    LIST_EACH (part, &parts->list, in_parts)
+        if (!found && strcmp(part->name, name) == 0)
+            found = part;
+    sys_mutex_unlock(&parts->mutex);
+    return found;
+}
+
+/* With nobody else making one. */
+static NTSTATUS
+make(struct parts *parts, const char *name, const struct ktm_part_kind *kind, void *owner,
+     void *argument, struct part **out)
+{
+    struct part *part = calloc(1, sizeof(*part) + strlen(name) + 1);
+    NTSTATUS status;
+
+    if (!part)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    strcpy(part->name, name);
+    part->kind = kind;
+    status = kind->make(owner, argument, &part->made);
+    if (status != STATUS_SUCCESS) {
+        free(part);
+        return status;
+    }
+    sys_mutex_lock(&parts->mutex);
+    list_append(parts->list.next, &part->in_parts); /* in front of the first */
+    sys_mutex_unlock(&parts->mutex);
+    *out = part;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+parts_get(struct parts *parts, const char *name, const struct ktm_part_kind *kind, void *owner,
+          void *argument, void **made)
+{
+    struct part *part = find(parts, name);
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (!part) {
+        sys_mutex_lock(&parts->making);
+        part = find(parts, name); /* somebody may have been faster */
+        if (!part)
+            status = make(parts, name, kind, owner, argument, &part);
+        sys_mutex_unlock(&parts->making);
+    }
+    if (status == STATUS_SUCCESS)
+        *made = part->made;
+    return status;
+}
+
+size_t
+parts_error(struct parts *parts, char *into, size_t size)
+{
+    struct part *part;
+    size_t length = 0;
+
+    sys_mutex_lock(&parts->mutex);
+    LIST_EACH (part, &parts->list, in_parts)
+        if (length == 0 && part->kind->error)
+            length = part->kind->error(part->made, into, size);
+    sys_mutex_unlock(&parts->mutex);
+    return length;
+}

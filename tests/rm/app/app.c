@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: MIT */
+/* Transactions of applications: homes opened and shut, three calls, parts, and why not. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ktm.h"
+#include "ktm_file.h"
+#include "tests/test.h"
+#include "wdm.h"
+
+static char *
+path_of(const char *name)
+{
+    char *path;
+
+    EXPECT(asprintf(&path, "%s/%s", test_directory(), name) > 0);
+    return path;
+}
+
+static struct ktm *
+home(void)
+{
+    struct ktm *ktm;
+
+    EXPECT_OK(ktm_open(path_of("home"), &ktm));
+    return ktm;
+}
+
+static struct ktm_file_tx *
+files_of(struct ktm_tx *tx)
+{
+    struct ktm_file_tx *files, *same;
+
+    EXPECT_OK(ktm_files(tx, &files));
+    EXPECT_OK(ktm_files(tx, &same));
+    EXPECT(files == same);
+    return files;
+}
+
+static NTSTATUS
+put(struct ktm_tx *tx, const char *name, const char *text)
+{
+    return ktm_file_put(files_of(tx), path_of(name), KTM_FILE_MODE_KEEP,
+                        ktm_file_bytes(text, strlen(text)));
+}
+
+static bool
+exists(const char *name)
+{
+    struct stat info;
+
+    return stat(path_of(name), &info) == 0;
+}
+
+TEST(begin_use_commit)
+{
+    struct ktm *ktm = home();
+    struct ktm_tx *tx;
+    char why[100];
+
+    EXPECT_OK(ktm_begin(ktm, &tx));
+    EXPECT_OK(put(tx, "one", "1"));
+    EXPECT_OK(put(tx, "two", "2"));
+    EXPECT(!exists("one"));
+    EXPECT_OK(ktm_commit(tx));
+    EXPECT_EQ(0, ktm_error(tx, why, sizeof(why)));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_COMMITTED, ktm_rollback(tx));
+    ktm_end(tx);
+    ktm_shut(ktm);
+    EXPECT(exists("one") && exists("two"));
+}
+
+TEST(what_is_not_committed_is_rolled_back)
+{
+    struct ktm *ktm = home();
+    struct ktm_tx *tx;
+
+    EXPECT_OK(ktm_begin(ktm, &tx));
+    EXPECT_OK(put(tx, "one", "1"));
+    ktm_end(tx);
+    EXPECT_OK(ktm_begin(ktm, &tx));
+    EXPECT_OK(put(tx, "one", "1"));
+    EXPECT_OK(ktm_rollback(tx));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, ktm_commit(tx));
+    ktm_end(tx);
+    ktm_shut(ktm);
+    EXPECT(!exists("one"));
+}
+
+TEST(a_refusal_is_explained)
+{
+    struct ktm *ktm = home();
+    struct ktm_tx *tx;
+    char why[400], little[8];
+    size_t length;
+
+    EXPECT_OK(ktm_begin(ktm, &tx));
+    EXPECT_STATUS(STATUS_OBJECT_PATH_NOT_FOUND, put(tx, "no/where", "1"));
+    length = ktm_error(tx, why, sizeof(why));
+    EXPECT(length == strlen(why) && strstr(why, "no/where"));
+    EXPECT_EQ(length, ktm_error(tx, little, sizeof(little)));
+    EXPECT_EQ(7, strlen(little));
+    EXPECT_OK(ktm_rollback(tx));
+    ktm_end(tx);
+    ktm_shut(ktm);
+}
+
+TEST(a_home_is_opened_once)
+{
+    struct ktm *first = home(), *second = home();
+    struct ktm_tx *tx;
+
+    EXPECT(first == second);
+    EXPECT_TEXT(path_of("home"), ktm_home(first));
+    EXPECT_OK(ktm_begin(first, &tx));
+    ktm_shut(second);
+    ktm_shut(first);
+    EXPECT_OK(put(tx, "one", "1")); /* the transaction keeps it */
+    EXPECT_OK(ktm_commit(tx));
+    ktm_end(tx);
+    first = home();
+    ktm_shut(first);
+    ktm_shut(NULL);
+    ktm_end(NULL);
+}
+
+TEST(the_default_home)
+{
+    struct ktm_tx *tx;
+    char *path;
+
+    setenv("KTM_HOME", path_of("default"), 1);
+    EXPECT_OK(ktm_home_default(&path));
+    EXPECT_TEXT(path_of("default"), path);
+    EXPECT_OK(ktm_begin(NULL, &tx));
+    EXPECT_TEXT(path_of("default"), ktm_home(ktm_of(tx)));
+    EXPECT_OK(put(tx, "one", "1"));
+    EXPECT_OK(ktm_commit(tx));
+    ktm_end(tx);
+    setenv("KTM_HOME", "relative", 1);
+    EXPECT_STATUS(STATUS_OBJECT_NAME_INVALID, ktm_begin(NULL, &tx));
+    unsetenv("KTM_HOME");
+    if (geteuid() == 0) {
+        EXPECT_OK(ktm_home_default(&path));
+        EXPECT_TEXT("/var/lib/ktm", path);
+    }
+}
+
+TEST(nothing_is_not_an_argument)
+{
+    struct ktm *ktm = home();
+    struct ktm_file_tx *files;
+
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_open(NULL, NULL));
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_begin(ktm, NULL));
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_files(NULL, &files));
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_part(ktm, "x", NULL, NULL, (void **)&files));
+    ktm_shut(ktm);
+}
+
+/* ---- parts ---- */
+
+static unsigned made, closed;
+static char order[8];
+
+static NTSTATUS
+part_make(void *owner, void *argument, void **part)
+{
+    (void)owner;
+    if (!argument)
+        return STATUS_DISK_FULL;
+    usleep(1000);
+    __atomic_fetch_add(&made, 1, __ATOMIC_SEQ_CST);
+    *part = argument;
+    return STATUS_SUCCESS;
+}
+
+static void
+part_close(void *part)
+{
+    order[closed++] = *(char *)part;
+}
+
+static const struct ktm_part_kind kind = {.make = part_make, .close = part_close};
+
+static void *
+ask(void *ktm)
+{
+    void *part = NULL;
+
+    EXPECT_OK(ktm_part(ktm, "shared", &kind, "s", &part));
+    return part;
+}
+
+TEST(parts_are_made_once_and_closed_in_reverse)
+{
+    struct ktm *ktm = home();
+    pthread_t threads[8];
+    void *part;
+
+    EXPECT_STATUS(STATUS_DISK_FULL, ktm_part(ktm, "a", &kind, NULL, &part));
+    EXPECT_OK(ktm_part(ktm, "a", &kind, "a", &part));
+    EACH (thread, threads)
+        EXPECT_EQ(0, pthread_create(thread, NULL, ask, ktm));
+    EACH (thread, threads) {
+        EXPECT_EQ(0, pthread_join(*thread, &part));
+        EXPECT(*(char *)part == 's');
+    }
+    EXPECT_EQ(2, made);
+    ktm_shut(ktm);
+    EXPECT_TEXT("sa", order);
+}
