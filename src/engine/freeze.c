@@ -69,13 +69,16 @@ freeze_wait(struct run *run)
     }
 }
 
+/* Gates this thread is in: closing a TM calls callbacks, and they may make or close another. */
+static _Thread_local unsigned gates;
+
 void
 tm_gate_enter(struct engine *engine)
 {
     struct freeze *freeze = &engine->freeze;
 
     sys_mutex_lock(&freeze->mutex);
-    while (freeze->state != THAWED) {
+    while (freeze->state != THAWED && gates == 0) { /* else the freeze waits for us */
         uint32_t seen = atomic_load(&freeze->thaws);
 
         sys_mutex_unlock(&freeze->mutex);
@@ -83,6 +86,7 @@ tm_gate_enter(struct engine *engine)
         sys_mutex_lock(&freeze->mutex);
     }
     atomic_fetch_add(&freeze->in_gate, 1);
+    gates++;
     sys_mutex_unlock(&freeze->mutex);
 }
 
@@ -91,6 +95,8 @@ tm_gate_leave(struct engine *engine)
 {
     struct freeze *freeze = &engine->freeze;
 
+    CHECK(gates > 0);
+    gates--;
     if (atomic_fetch_sub(&freeze->in_gate, 1) == 1)
         sys_wake(&freeze->in_gate, INT_MAX);
 }

@@ -227,7 +227,9 @@ leave_later(void *context)
     while (!atomic_load(&tm->is_frozen))
         sched_yield();
     nanosleep(&while_, NULL);
+    sys_mutex_lock(&tm->engine->freeze.mutex);
     EXPECT_EQ(FREEZING, tm->engine->freeze.state); /* still waiting for us */
+    sys_mutex_unlock(&tm->engine->freeze.mutex);
     tm_log_leave(tm);
     return NULL;
 }
@@ -393,5 +395,37 @@ TEST(quiet_moments_in_a_crowd) /* FRZ-01 FRZ-02 FRZ-06 TX-COMMIT-22 INV-15 GEN-1
     EXPECT(committed >= CLIENTS * TURNS * 3 / 4);
     EXPECT_OK(engine_enumerate(stage.engine, stage.tm, OBJECT_TX, count_one, &left));
     EXPECT_EQ(0, left);
+    stage_end();
+}
+
+/* ---- a freeze that begins while a TM is being made or closed ---- */
+
+static void *
+freeze_for_ever(void *unused)
+{
+    (void)unused;
+    EXPECT_OK(engine_freeze(stage.engine, LONG, LONG));
+    return NULL;
+}
+
+/* A callback of the close may make another, though the freeze waits already. */
+TEST(who_is_waited_for_does_not_wait) /* FRZ-01 GEN-11 */
+{
+    struct object *other;
+    pthread_t freezer;
+
+    stage_begin();
+    tm_gate_enter(stage.engine);
+    EXPECT_EQ(0, pthread_create(&freezer, NULL, freeze_for_ever, NULL));
+    for (bool is_freezing = false; !is_freezing;) {
+        sys_mutex_lock(&stage.engine->freeze.mutex);
+        is_freezing = stage.engine->freeze.state == FREEZING;
+        sys_mutex_unlock(&stage.engine->freeze.mutex);
+    }
+    EXPECT_OK(engine_tm_create(stage.engine, "/other", NULL, 0, &other));
+    engine_handle_close(other);
+    tm_gate_leave(stage.engine);
+    EXPECT_EQ(0, pthread_join(freezer, NULL));
+    EXPECT_OK(engine_thaw(stage.engine));
     stage_end();
 }
