@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What libktm.so exports, what ktm.map lists and what the public headers declare agree.
+"""What the libraries export, what ktm.map lists and what the public headers declare agree.
 
  1. Every exported name is declared in a public header.
  2. Every visible name of the library is exported, so ktm.map forgets none.
