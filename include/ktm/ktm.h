@@ -24,26 +24,26 @@ EXTERN_C_START
 
 /* ---- applications ---- */
 
-struct ktm;    /* a home, open: its transaction manager, and the resource managers used so far */
-struct ktm_tx; /* a transaction that an application has begun */
+struct ktm_home; /* a home, open: its transaction manager, and the resource managers used so far */
+struct ktm_tx;   /* a transaction that an application has begun */
 
 /* Opens a home, a directory with the logs of what is under way; makes it when it is missing. What
  * an earlier run left is finished as each resource manager is used again. 'home' NULL: $KTM_HOME,
  * else for root /var/lib/ktm, else $XDG_STATE_HOME/ktm, else ~/.local/state/ktm. A home that this
  * process has open already is opened once more. Any thread. Answers: OBJECT_PATH_NOT_FOUND (no
  * default is known), OBJECT_NAME_INVALID (not absolute), those of ktm_tm_open (ktm_rm.h). */
-KTM_API NTSTATUS ktm_open(_In_opt_ const char *home, _Out_ struct ktm **out);
+KTM_API NTSTATUS ktm_open(_In_opt_ const char *home, _Out_ struct ktm_home **out);
 /* Which directory that is, when none is named; to be freed. */
 KTM_API NTSTATUS ktm_home_default(_Out_ char **path);
 /* After all its transactions have ended. The last shut of a home closes it. NULL: nothing. */
-KTM_API void ktm_shut(_In_opt_ struct ktm *ktm);
-KTM_API HANDLE ktm_manager(struct ktm *ktm);         /* of the TM; not to be closed */
-KTM_API const char *ktm_home(const struct ktm *ktm); /* lives as long as 'ktm' */
+KTM_API void ktm_shut(_In_opt_ struct ktm_home *home);
+KTM_API HANDLE ktm_manager(struct ktm_home *home);              /* of the TM; not to be closed */
+KTM_API const char *ktm_home_path(const struct ktm_home *home); /* lives as long as the home */
 
-/* Begins a transaction. 'ktm' NULL: in the default home, which is opened for it. Any thread; the
+/* Begins a transaction. 'home' NULL: in the default home, which is opened for it. Any thread; the
  * calls for one transaction one at a time. The caller ends it. Answers: those of ktm_open and
  * NtCreateTransaction. */
-KTM_API NTSTATUS ktm_begin(_In_opt_ struct ktm *ktm, _Out_ struct ktm_tx **out);
+KTM_API NTSTATUS ktm_begin(_In_opt_ struct ktm_home *home, _Out_ struct ktm_tx **out);
 /* Commits and waits until it is done everywhere. Answers: SUCCESS (durable), and the
  * transaction is rolled back everywhere: TRANSACTION_ALREADY_ABORTED; it is not known:
  * RM_DISCONNECTED, TRANSACTIONMANAGER_NOT_ONLINE (the next start finds out). ktm_error says why. */
@@ -54,7 +54,7 @@ KTM_API NTSTATUS ktm_rollback(struct ktm_tx *tx);
 KTM_API void ktm_end(_In_opt_ struct ktm_tx *tx);
 /* For Nt routines and resource managers; not to be closed. */
 KTM_API HANDLE ktm_transaction(struct ktm_tx *tx);
-KTM_API struct ktm *ktm_of(struct ktm_tx *tx);
+KTM_API struct ktm_home *ktm_of(struct ktm_tx *tx);
 /* The sentence that belongs to the last refusal, of the transaction or of a resource manager in it:
  * what happened, to which object, what to do. Copies as much as fits, with a NUL, and returns its
  * full length; 0: nothing was refused. */
@@ -63,7 +63,7 @@ KTM_API size_t ktm_error(struct ktm_tx *tx, char *into, size_t size);
 /* ---- for authors of resource managers: what belongs to a home or a transaction ---- */
 
 struct ktm_part_kind {
-    /* Makes the part; 'owner' is the struct ktm or the struct ktm_tx it will belong to. */
+    /* Makes the part; 'owner' is the struct ktm_home or the struct ktm_tx it will belong to. */
     NTSTATUS (*make)(void *owner, void *argument, void **part);
     /* Lets go of it: at the end of its owner, in the reverse order. */
     void (*close)(void *part);
@@ -74,7 +74,7 @@ struct ktm_part_kind {
 /* The part of that name, made now if it is asked for the first time. Two threads that ask at once
  * get the same. 'name': such as "postgres service=orders". Answers: what 'make' says;
  * INSUFFICIENT_RESOURCES, INVALID_PARAMETER. */
-KTM_API NTSTATUS ktm_part(struct ktm *ktm, const char *name, const struct ktm_part_kind *kind,
+KTM_API NTSTATUS ktm_part(struct ktm_home *home, const char *name, const struct ktm_part_kind *kind,
                           void *argument, void **part);
 KTM_API NTSTATUS ktm_tx_part(struct ktm_tx *tx, const char *name, const struct ktm_part_kind *kind,
                              void *argument, void **part);

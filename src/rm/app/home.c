@@ -54,60 +54,60 @@ ktm_home_default(char **out)
 static struct sys_mutex open_mutex = {PTHREAD_MUTEX_INITIALIZER}; /* also while one is opened */
 static struct list open_homes = {&open_homes, &open_homes};
 
-static struct ktm *
-find(const char *home)
+static struct ktm_home *
+find(const char *path)
 {
-    struct ktm *ktm;
+    struct ktm_home *home;
 
-    LIST_EACH (ktm, &open_homes, in_open)
-        if (strcmp(ktm->home, home) == 0)
-            return ktm;
+    LIST_EACH (home, &open_homes, in_open)
+        if (strcmp(home->path, path) == 0)
+            return home;
     return NULL;
 }
 
 static NTSTATUS
-home_open(const char *home, struct ktm **out)
+home_open(const char *path, struct ktm_home **out)
 {
-    struct ktm *ktm = calloc(1, sizeof(*ktm));
+    struct ktm_home *home = calloc(1, sizeof(*home));
     NTSTATUS status;
 
-    if (!ktm)
+    if (!home)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-    ktm->home = strdup(home);
-    status =
-        ktm->home ? ktm_tm_open(home, &ktm->manager) : status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    home->path = strdup(path);
+    status = home->path ? ktm_tm_open(path, &home->manager)
+                        : status_raise(STATUS_INSUFFICIENT_RESOURCES);
     if (status != STATUS_SUCCESS) {
-        free(ktm->home);
-        free(ktm);
+        free(home->path);
+        free(home);
         return status;
     }
-    parts_init(&ktm->parts);
-    list_append(&open_homes, &ktm->in_open);
-    *out = ktm;
+    parts_init(&home->parts);
+    list_append(&open_homes, &home->in_open);
+    *out = home;
     return STATUS_SUCCESS;
 }
 
 NTSTATUS
-ktm_open(const char *home, struct ktm **out)
+ktm_open(const char *directory, struct ktm_home **out)
 {
     char *path = NULL;
     NTSTATUS status = STATUS_SUCCESS;
-    struct ktm *ktm;
+    struct ktm_home *home;
 
     if (!out)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(home ? joined(home, "", &path) : ktm_home_default(&path));
+    TRY(directory ? joined(directory, "", &path) : ktm_home_default(&path));
     if (path[0] != '/') {
         free(path);
         return status_raise(STATUS_OBJECT_NAME_INVALID);
     }
     sys_mutex_lock(&open_mutex);
-    ktm = find(path);
-    if (!ktm)
-        status = home_open(path, &ktm);
+    home = find(path);
+    if (!home)
+        status = home_open(path, &home);
     if (status == STATUS_SUCCESS) {
-        ktm->users++;
-        *out = ktm;
+        home->users++;
+        *out = home;
     }
     sys_mutex_unlock(&open_mutex);
     free(path);
@@ -115,39 +115,39 @@ ktm_open(const char *home, struct ktm **out)
 }
 
 void
-ktm_shut(struct ktm *ktm)
+ktm_shut(struct ktm_home *home)
 {
-    if (!ktm)
+    if (!home)
         return;
     sys_mutex_lock(&open_mutex);
-    CHECK(ktm->users > 0);
-    if (--ktm->users == 0) {
-        list_remove(&ktm->in_open);
-        parts_deinit(&ktm->parts);
-        NtClose(ktm->manager);
-        free(ktm->home);
-        free(ktm);
+    CHECK(home->users > 0);
+    if (--home->users == 0) {
+        list_remove(&home->in_open);
+        parts_deinit(&home->parts);
+        NtClose(home->manager);
+        free(home->path);
+        free(home);
     }
     sys_mutex_unlock(&open_mutex);
 }
 
 HANDLE
-ktm_manager(struct ktm *ktm)
+ktm_manager(struct ktm_home *home)
 {
-    return ktm->manager;
+    return home->manager;
 }
 
 const char *
-ktm_home(const struct ktm *ktm)
+ktm_home_path(const struct ktm_home *home)
 {
-    return ktm->home;
+    return home->path;
 }
 
 NTSTATUS
-ktm_part(struct ktm *ktm, const char *name, const struct ktm_part_kind *kind, void *argument,
+ktm_part(struct ktm_home *home, const char *name, const struct ktm_part_kind *kind, void *argument,
          void **part)
 {
-    if (!ktm || !name || !kind || !kind->make || !part)
+    if (!home || !name || !kind || !kind->make || !part)
         return status_raise(STATUS_INVALID_PARAMETER);
-    return parts_get(&ktm->parts, name, kind, ktm, argument, part);
+    return parts_get(&home->parts, name, kind, home, argument, part);
 }

@@ -5,10 +5,10 @@
 #include "rm/app/app.h"
 #include "wdm.h"
 
-struct ktm {
+struct ktm_home {
     struct list in_open;
     unsigned users; /* opened so often, and not shut */
-    char *home;
+    char *path;
     HANDLE manager;
     struct parts parts;
 };

@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct ktm_tx {
-    struct ktm *ktm;
+    struct ktm_home *home;
     HANDLE handle;
     struct parts parts;
     struct sys_mutex mutex; /* 'why' */
@@ -16,24 +16,24 @@ struct ktm_tx {
 };
 
 NTSTATUS
-ktm_begin(struct ktm *ktm, struct ktm_tx **out)
+ktm_begin(struct ktm_home *home, struct ktm_tx **out)
 {
     struct ktm_tx *tx;
     NTSTATUS status;
 
     if (!out)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(ktm_open(ktm ? ktm->home : NULL, &ktm)); /* the home outlives its transactions */
+    TRY(ktm_open(home ? home->path : NULL, &home)); /* the home outlives its transactions */
     tx = calloc(1, sizeof(*tx));
-    status = tx ? NtCreateTransaction(&tx->handle, TRANSACTION_ALL_ACCESS, NULL, NULL, ktm->manager,
-                                      0, 0, 0, NULL, NULL)
+    status = tx ? NtCreateTransaction(&tx->handle, TRANSACTION_ALL_ACCESS, NULL, NULL,
+                                      home->manager, 0, 0, 0, NULL, NULL)
                 : status_raise(STATUS_INSUFFICIENT_RESOURCES);
     if (status != STATUS_SUCCESS) {
         free(tx);
-        ktm_shut(ktm);
+        ktm_shut(home);
         return status;
     }
-    tx->ktm = ktm;
+    tx->home = home;
     parts_init(&tx->parts);
     sys_mutex_init(&tx->mutex);
     *out = tx;
@@ -49,7 +49,7 @@ ktm_end(struct ktm_tx *tx)
     (void)NtRollbackTransaction(tx->handle, TRUE);
     parts_deinit(&tx->parts);
     NtClose(tx->handle);
-    ktm_shut(tx->ktm);
+    ktm_shut(tx->home);
     sys_mutex_deinit(&tx->mutex);
     free(tx);
 }
@@ -60,10 +60,10 @@ ktm_transaction(struct ktm_tx *tx)
     return tx->handle;
 }
 
-struct ktm *
+struct ktm_home *
 ktm_of(struct ktm_tx *tx)
 {
-    return tx->ktm;
+    return tx->home;
 }
 
 NTSTATUS

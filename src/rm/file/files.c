@@ -11,7 +11,7 @@ rm_make(void *home, void *tx, void **rm)
     struct ktm_file_rm *made = NULL;
     char why[400] = "";
     NTSTATUS status =
-        ktm_file_open(ktm_manager(home), ktm_home(home), NULL, why, sizeof(why), &made);
+        ktm_file_open(ktm_manager(home), ktm_home_path(home), NULL, why, sizeof(why), &made);
 
     *rm = made;
     return status == STATUS_SUCCESS ? status : ktm_tx_explain(tx, status, "%s", why);

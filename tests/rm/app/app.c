@@ -19,10 +19,10 @@ path_of(const char *name)
     return path;
 }
 
-static struct ktm *
+static struct ktm_home *
 home(void)
 {
-    struct ktm *ktm;
+    struct ktm_home *ktm;
 
     EXPECT_OK(ktm_open(path_of("home"), &ktm));
     return ktm;
@@ -56,7 +56,7 @@ exists(const char *name)
 
 TEST(begin_use_commit)
 {
-    struct ktm *ktm = home();
+    struct ktm_home *ktm = home();
     struct ktm_tx *tx;
     char why[100];
 
@@ -74,7 +74,7 @@ TEST(begin_use_commit)
 
 TEST(what_is_not_committed_is_rolled_back)
 {
-    struct ktm *ktm = home();
+    struct ktm_home *ktm = home();
     struct ktm_tx *tx;
 
     EXPECT_OK(ktm_begin(ktm, &tx));
@@ -91,7 +91,7 @@ TEST(what_is_not_committed_is_rolled_back)
 
 TEST(a_refusal_is_explained)
 {
-    struct ktm *ktm = home();
+    struct ktm_home *ktm = home();
     struct ktm_tx *tx;
     char why[400], little[8];
     size_t length;
@@ -109,11 +109,11 @@ TEST(a_refusal_is_explained)
 
 TEST(a_home_is_opened_once)
 {
-    struct ktm *first = home(), *second = home();
+    struct ktm_home *first = home(), *second = home();
     struct ktm_tx *tx;
 
     EXPECT(first == second);
-    EXPECT_TEXT(path_of("home"), ktm_home(first));
+    EXPECT_TEXT(path_of("home"), ktm_home_path(first));
     EXPECT_OK(ktm_begin(first, &tx));
     ktm_shut(second);
     ktm_shut(first);
@@ -135,7 +135,7 @@ TEST(the_default_home)
     EXPECT_OK(ktm_home_default(&path));
     EXPECT_TEXT(path_of("default"), path);
     EXPECT_OK(ktm_begin(NULL, &tx));
-    EXPECT_TEXT(path_of("default"), ktm_home(ktm_of(tx)));
+    EXPECT_TEXT(path_of("default"), ktm_home_path(ktm_of(tx)));
     EXPECT_OK(put(tx, "one", "1"));
     EXPECT_OK(ktm_commit(tx));
     ktm_end(tx);
@@ -150,7 +150,7 @@ TEST(the_default_home)
 
 TEST(nothing_is_not_an_argument)
 {
-    struct ktm *ktm = home();
+    struct ktm_home *ktm = home();
     struct ktm_file_tx *files;
 
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_open(NULL, NULL));
@@ -196,7 +196,7 @@ ask(void *ktm)
 
 TEST(parts_are_made_once_and_closed_in_reverse)
 {
-    struct ktm *ktm = home();
+    struct ktm_home *ktm = home();
     pthread_t threads[8];
     void *part;
 

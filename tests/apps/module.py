@@ -1,0 +1,84 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The Python module: with ktm.transaction() as t."""
+import os
+import sys
+import tempfile
+
+SOURCE = os.environ.get("KTM_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__)))))
+BUILD = os.environ.get("KTM_BUILD", os.path.join(SOURCE, "build", "debug"))
+os.environ.setdefault("KTM_LIBRARY", os.path.join(BUILD, "libktm.so"))
+sys.path.insert(0, os.path.join(SOURCE, "python"))
+
+import ktm  # noqa: E402
+
+RESULTS = {True: 0, False: 0}
+
+
+def expect(is_so, what):
+    RESULTS[bool(is_so)] += 1
+    if not is_so:
+        print(f"not so: {what}")
+
+
+def refused(kind, function, *arguments, **more):
+    try:
+        function(*arguments, **more)
+    except kind as error:
+        return error
+    return None
+
+
+def commit_and_roll_back(top, home):
+    one, two = os.path.join(top, "one"), os.path.join(top, "two")
+    with ktm.transaction(home) as t:
+        t.put(one, "eins", mode=0o640)
+        t.append(one, b" und mehr")
+        t.mkdir(two)
+        expect(t.read(one) == b"eins und mehr", "its own work is read")
+        expect(not os.path.exists(one), "nobody else sees it")
+        expect(t.handle and t.pointer, "handles for other libraries")
+    expect(os.path.isdir(two) and open(one, encoding="ascii").read() == "eins und mehr", "committed")
+    expect(os.stat(one).st_mode & 0o777 == 0o640, "with its mode")
+    try:
+        with ktm.transaction(home) as t:
+            t.delete(one)
+            t.rmdir(two)
+            raise KeyError("out of here")
+    except KeyError:
+        pass
+    expect(os.path.exists(one) and os.path.isdir(two), "an exception rolls back, and goes on")
+    expect(refused(ValueError, t.put, one, "x"), "what has ended is not used")
+
+
+def other_steps(top, home):
+    with ktm.transaction(home) as t:
+        t.rename(os.path.join(top, "one"), os.path.join(top, "moved"))
+        t.symlink(os.path.join(top, "link"), "moved")
+        t.put_file(os.path.join(top, "copy"), os.path.join(top, "moved"))
+        t.chmod(os.path.join(top, "moved"), 0o600)
+        t.tree(os.path.join(top, "tree"), os.path.join(top, "two"))
+    expect(sorted(os.listdir(top)) == ["copy", "home", "link", "moved", "tree", "two"], "all steps")
+
+
+def refusals(top, home):
+    t = ktm.transaction(home)
+    error = refused(ktm.Error, t.put, os.path.join(top, "no", "where"), "x")
+    expect(error and "no/where" in str(error), "a refusal says what")
+    expect(error and error.name == "STATUS_OBJECT_PATH_NOT_FOUND", "and which")
+    t.rollback()
+    expect(refused(ktm.RolledBack, t.commit), "what was rolled back is not committed")
+    t.end()
+    t.end()
+    expect(refused(ktm.Error, ktm.transaction, "not/absolute"), "a home is absolute")
+    expect(ktm.status_name(0xC0190015) == "STATUS_TRANSACTION_ALREADY_ABORTED", "names")
+    expect(ktm.status_name(0x12345678) == "0x12345678", "and numbers")
+
+
+with tempfile.TemporaryDirectory(prefix="ktm-module.") as directory:
+    commit_and_roll_back(directory, os.path.join(directory, "home"))
+    other_steps(directory, os.path.join(directory, "home"))
+    refusals(directory, os.path.join(directory, "home"))
+print(f"{RESULTS[True]} passed, {RESULTS[False]} failed, 0 skipped")
+sys.exit(1 if RESULTS[False] else 0)

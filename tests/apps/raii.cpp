@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+/* The C++ door, ktm.hpp: what is in scope happens, what goes out of scope does not. */
+#include <fstream>
+#include <iostream>
+#include <sys/stat.h>
+
+#include <ktm.hpp>
+
+static int passed, failed;
+
+static void
+expect(bool is_so, const char *what)
+{
+    (is_so ? passed : failed)++;
+    if (!is_so)
+        std::cerr << "not so: " << what << "\n";
+}
+
+static bool
+exists(const std::string &path)
+{
+    struct stat info;
+
+    return stat(path.c_str(), &info) == 0;
+}
+
+static void
+refuse(const std::string &home, const std::string &top)
+{
+    ktm::transaction t(home);
+
+    t.files().put(top + "/four", "4");
+    try {
+        t.files().put(top + "/no/where", "5");
+        expect(false, "a refusal is thrown");
+    } catch (const ktm::error &e) {
+        expect(std::string(e.what()).find("no/where") != std::string::npos, "it says what");
+        expect(e.status() == STATUS_OBJECT_PATH_NOT_FOUND && !e.is_rolled_back(), "and which");
+    }
+    t.rollback();
+    try {
+        t.commit();
+        expect(false, "what was rolled back is not committed");
+    } catch (const ktm::error &e) {
+        expect(e.is_rolled_back(), "it is told that it was rolled back");
+    }
+}
+
+int
+main(int, char **arguments)
+{
+    std::string top = arguments[1], home = top + "/home";
+
+    {
+        ktm::transaction t(home);
+
+        t.files().put(top + "/one", "1");
+        t.files().append(top + "/one", "+1");
+        t.files().mkdir(top + "/two", 0755);
+        expect(t.files().read(top + "/one") == "1+1", "its own work is read");
+        expect(!exists(top + "/one"), "nobody else sees it");
+        ktm::transaction moved = std::move(t);
+        moved.commit();
+    }
+    expect(exists(top + "/one") && exists(top + "/two"), "committed");
+    {
+        ktm::transaction t(home);
+
+        t.files().put(top + "/three", "3");
+        t.files().remove(top + "/one");
+    }
+    expect(exists(top + "/one") && !exists(top + "/three"), "out of scope: rolled back");
+    refuse(home, top);
+    try {
+        ktm::transaction t("not/absolute");
+        expect(false, "a home is absolute");
+    } catch (const ktm::error &e) {
+        expect(e.status() == STATUS_OBJECT_NAME_INVALID, "a home is absolute");
+    }
+    std::cout << passed << " passed, " << failed << " failed, 0 skipped\n";
+    return failed != 0;
+}
