@@ -111,3 +111,53 @@ TEST(a_closed_tm_stays_closed) /* CLOSE-TM-03 TM-STATE-03 */
     EXPECT(engine_is_expired(tx));
     EXPECT_EQ(KTM_CLOSED, stage_inside()->core.state);
 }
+
+/* Nobody has to be told anything, but nothing can be written any more. */
+TEST(a_checkpoint_that_fails_takes_the_tm_offline) /* TM-STATE-03 LOG-11 */
+{
+    static uint8_t info[60 << 10];
+    struct object *rm;
+
+    begin();
+    rm = stage_rm(1, 0);
+    plan(FAULT_WRITE | FAULT_SYNC, ".blf", STATUS_IO_DEVICE_ERROR);
+    for (int i = 0; i < 50 && stage_inside()->core.state == KTM_ONLINE; i++) {
+        struct object *tx = stage_tx(), *en = stage_en(rm, tx, STAGE_TWO);
+
+        EXPECT_OK(engine_en_set_recovery_info(en, bytes_of(info, sizeof(info))));
+        stage_commit(tx);
+        stage_say(en, KTM_EN_PREPARE_COMPLETE);
+        EXPECT_EQ(OUTCOME_COMMITTED, AS_TX(tx)->outcome);
+        stage_say(en, KTM_EN_COMMIT_COMPLETE);
+    }
+    EXPECT_EQ(KTM_OFFLINE, stage_inside()->core.state);
+    stage_end();
+}
+
+/* The record nobody waits for finds out that the log has failed: the outcome stands. */
+TEST(a_forget_that_cannot_be_written_takes_the_tm_offline) /* LOG-11 LOG-06 TM-STATE-03 */
+{
+    struct object *rm, *tx, *en, *undecided;
+
+    begin();
+    rm = stage_rm(1, 0);
+    tx = stage_tx();
+    en = stage_en(rm, tx, STAGE_TWO);
+    undecided = stage_tx();
+    stage_commit(tx);
+    stage_say(en, KTM_EN_PREPARE_COMPLETE);
+    plan(FAULT_WRITE, NULL, STATUS_IO_DEVICE_ERROR);
+    { /* somebody else's force has failed: that of information about nobody */
+        uint64_t lsn;
+
+        EXPECT_OK(tm_log_append_info(stage_inside(), AS_EN(en), &lsn));
+        EXPECT(clfs_flush(stage_inside()->area, lsn, NULL) != STATUS_SUCCESS);
+    }
+    EXPECT_EQ(KTM_ONLINE, stage_inside()->core.state);
+    stage_say(en, KTM_EN_COMMIT_COMPLETE);
+    EXPECT_EQ(OUTCOME_COMMITTED, AS_TX(tx)->outcome);
+    EXPECT(AS_TX(tx)->object.signal & SIGNAL_SET);
+    EXPECT_EQ(KTM_OFFLINE, stage_inside()->core.state);
+    EXPECT_EQ(OUTCOME_ABORTED, AS_TX(undecided)->outcome); /* LOG-13 */
+    stage_end();
+}

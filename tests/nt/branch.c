@@ -322,3 +322,44 @@ TEST(without_memory_nobody_enlists_in_a_branch) /* GEN-06 BR-01 ENL-CREATE-08 */
     EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(tx, FALSE));
     EXPECT_NOTE(rm, key_number(1), PREPREPARE);
 }
+
+/* ---- what a branch has forgotten ---- */
+
+static GUID *shared_uow;
+
+/* Everybody has committed; the record that the branch may be forgotten is durable, that of the root
+ * is not. */
+static void
+lose_the_forget_of_the_root(void)
+{
+    struct pair it = span(true);
+
+    *shared_uow = guid_of_tx(it.tx);
+    commit_whole(&it);
+    close_handle(it.tm[1]); /* its log is written */
+}
+
+/* A branch that is not known any more is one that has committed: the root is not kept for it. */
+TEST(a_branch_that_was_forgotten_has_committed) /* RECOV-44 BR-04 PT-41 */
+{
+    GUID guid = guid_number(1);
+    HANDLE here, rm, en, tx;
+    struct note note;
+
+    shared_uow = shared_memory(sizeof(*shared_uow));
+    crash_after(lose_the_forget_of_the_root);
+    here = new_logged_tm("here");
+    new_logged_tm("there");
+    EXPECT_OK(NtOpenTransaction(&tx, TRANSACTION_ALL_ACCESS, NULL, shared_uow, here));
+    EXPECT_STATE(CommittedNotify, tx);
+    close_handle(tx);
+    EXPECT_OK(NtOpenResourceManager(&rm, RESOURCEMANAGER_ALL_ACCESS, here, &guid, NULL));
+    EXPECT_STATUS(STATUS_PENDING, NtRecoverResourceManager(rm));
+    note = EXPECT_NOTE(rm, NULL, RECOVER);
+    EXPECT_OK(NtOpenEnlistment(&en, ENLISTMENT_ALL_ACCESS, rm, &note.argument.EnlistmentId, NULL));
+    EXPECT_STATUS(STATUS_PENDING, NtRecoverEnlistment(en, NULL));
+    EXPECT_OK(NtCommitComplete(en, NULL));
+    close_handle(en);
+    EXPECT_STATUS(STATUS_TRANSACTION_NOT_FOUND,
+                  NtOpenTransaction(&tx, TRANSACTION_ALL_ACCESS, NULL, shared_uow, here));
+}

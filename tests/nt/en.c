@@ -427,6 +427,25 @@ TEST(recovery_information_may_be_32_kilobytes_long) /* ENL-SET-09 ENL-SET-04 */
     free(back);
 }
 
+/* Each is short enough, all together are not: nobody could write the record. */
+TEST(recovery_information_of_all_may_be_too_long) /* ENL-SET-09 TX-COMMIT-24 */
+{
+    struct party party = PARTY(true, 0, MASK_TWO, MASK_TWO, MASK_TWO);
+    char *much = calloc(1, 120 << 10);
+    struct call *commit;
+
+    for (int i = 0; i < 3; i++)
+        EXPECT_OK(set(party.en[i], much, 120 << 10));
+    commit = call_commit(party.tx);
+    EXPECT(call_is_running(commit));
+    party_preparation(&party);
+    EXPECT_STATUS(STATUS_TRANSACTION_RECORD_TOO_LONG, call_result(commit));
+    EXPECT_OUTCOME(Aborted, party.tx);
+    party_rollback(&party);
+    free(much);
+    EXPECT_OK(NtCommitTransaction(new_tx(party.tm), TRUE)); /* the TM goes on */
+}
+
 TEST(recovery_information_can_be_set_until_the_end) /* ENL-SET-10 */
 {
     struct party party = PARTY(true, 0, MASK_FULL);

@@ -166,6 +166,7 @@ is_dropped(const struct managers *it)
             NtSetInformationEnlistment(en[0], EnlistmentRecoveryInformation, text, sizeof(text)));
     EXPECT_OK(KtmGetWaitFd(tx, &fd));
     close_handle(duplicate(tx, TRANSACTION_QUERY_INFORMATION));
+    ObDereferenceObject(pointer_to(tx));
     close_handle(tx);
     for (int i = 0; i < 2; i++) {
         hear(it->rm[i], ROLLBACK);
@@ -318,7 +319,7 @@ heap_is_known(void)
     return heap.uordblks != 0; /* a sanitizer's allocator tells nothing, but finds leaks itself */
 }
 
-TEST(nothing_is_left_of_a_million_transactions) /* INV-07 GEN-09 OBJ-20 LIVE-01 */
+TEST(nothing_is_left_of_a_million_transactions) /* INV-07 GEN-09 OBJ-20 LIVE-01 TMR-02 TMR-04 */
 {
     unsigned altogether = test_soak_seconds() ? ALTOGETHER : IN_A_SHORT_RUN;
     bool is_known = heap_is_known();

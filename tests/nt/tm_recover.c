@@ -324,7 +324,8 @@ TEST(a_rename_keeps_what_is_to_be_recovered) /* TM-RENAME-01 */
     EXPECT_EQ(1 + TRANSACTIONS, clock_of(tm));
 }
 
-/* Nobody who is there owes an answer: who opens it does not wait for RMs that have not come back. */
+/* Nobody who is there owes an answer: who opens it does not wait for RMs that have not come back.
+ */
 TEST(a_rebuilt_commit_is_signalled) /* SIG-01 PT-42 TX-OPEN-09 */
 {
     struct party party = PARTY(true, 0, MASK_TWO);
