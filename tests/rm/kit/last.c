@@ -170,7 +170,7 @@ session_begin(enum ktm_rm_mode mode, uint64_t incarnation, const struct ktm_rm_a
                                      .mode = mode,
                                      .patience_ms = 0,
                                      .is_last_resource = one == &store};
-    struct session it = {NULL};
+    struct session it = {.tm = NULL};
     char home[4096];
 
     snprintf(home, sizeof(home), "%s/home", test_directory());
