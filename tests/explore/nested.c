@@ -190,3 +190,59 @@ TEST(callbacks_that_close_managers) /* CLOSE-RM-01 CLOSE-TM-01 GEN-11 */
     menu_size = ARRAY_SIZE(what);
     explore(&program);
 }
+
+/* ---- while all is frozen ---- */
+
+static void
+freezes_and_thaws(void *argument)
+{
+    NTSTATUS status = engine_freeze(cast.engine, 10000000, 10000000);
+
+    (void)argument;
+    EXPECT_ONE_OF(status, STATUS_SUCCESS, STATUS_TIMEOUT, STATUS_TRANSACTION_FREEZE_IN_PROGRESS);
+    explore_point("is frozen");
+    (void)!engine_thaw(cast.engine);
+}
+
+static void
+closes_tm(void *argument)
+{
+    (void)argument;
+    if (cast.has_tm)
+        cast_tm_close();
+}
+
+/* Another TM is made and closed inside the callbacks of one that is being closed. */
+static bool
+makes_another_tm(struct part *part, struct object *en, uint32_t what)
+{
+    struct object *tm = NULL;
+    NTSTATUS status;
+
+    (void)part, (void)en;
+    if (what != TRANSACTION_NOTIFY_ROLLBACK)
+        return false;
+    status = engine_tm_create(cast.engine, "/another", NULL, 0, &tm);
+    EXPECT_ONE_OF(status, STATUS_SUCCESS, STATUS_OBJECT_NAME_COLLISION);
+    if (status == STATUS_SUCCESS)
+        engine_handle_close(tm);
+    return false;
+}
+
+static void
+begin_freezing(void)
+{
+    begin_closing();
+    for (unsigned i = 0; i < 3; i++)
+        cast.rms[i].meddle = makes_another_tm;
+}
+
+TEST(callbacks_of_a_close_that_make_and_close_another_tm_while_all_freezes) /* FRZ-03 CLOSE-TM-01 */
+{
+    static const struct explore_program program = {
+        .begin = begin_freezing,
+        .threads = {{closes_tm, NULL}, {freezes_and_thaws, NULL}, {rolls_back, &cast.acts[0]}},
+        .end = cast_end};
+
+    explore(&program);
+}
