@@ -90,13 +90,19 @@ WINBASEAPI DWORD WINAPI SleepEx(DWORD dwMilliseconds, BOOL bAlertable);
  * stays signalled until ResetEvent; otherwise one wait takes it. 'lpName', at most 254 characters,
  * is known in this process; when an event has it already, that one is opened and the last error is
  * ALREADY_EXISTS, otherwise 0. NULL on failure. Errors: INVALID_HANDLE (the name is another
- * object's), FILENAME_EXCED_RANGE, NO_SYSTEM_RESOURCES. The other two signal it and take the signal
- * away; who waits for a manual event alone is released even if they follow each other at once. */
+ * object's), FILENAME_EXCED_RANGE, NO_SYSTEM_RESOURCES. CreateEventA takes the name in UTF-8; also
+ * INVALID_NAME. The other two signal it and take the signal away; who waits for a manual event
+ * alone is released even if they follow each other at once. */
 WINBASEAPI HANDLE WINAPI CreateEventW(_In_opt_ LPSECURITY_ATTRIBUTES lpEventAttributes,
                                       BOOL bManualReset, BOOL bInitialState,
                                       _In_opt_ LPCWSTR lpName);
+WINBASEAPI HANDLE WINAPI CreateEventA(_In_opt_ LPSECURITY_ATTRIBUTES lpEventAttributes,
+                                      BOOL bManualReset, BOOL bInitialState,
+                                      _In_opt_ LPCSTR lpName);
 #ifdef UNICODE
 #define CreateEvent CreateEventW
+#else
+#define CreateEvent CreateEventA
 #endif
 WINBASEAPI BOOL WINAPI SetEvent(HANDLE hEvent);
 WINBASEAPI BOOL WINAPI ResetEvent(HANDLE hEvent);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Events and overlapped results. */
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "sys/thread.h"
 #include "win32/win32.h"
 
@@ -55,6 +57,23 @@ CreateEventW(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset, BOOL bI
 
     (void)win32_created(status, event);
     return NT_SUCCESS(status) ? event : NULL;
+}
+
+HANDLE
+CreateEventA(LPSECURITY_ATTRIBUTES lpEventAttributes, BOOL bManualReset, BOOL bInitialState,
+             LPCSTR lpName)
+{
+    uint16_t *name = NULL;
+    size_t units;
+    HANDLE event = NULL;
+    NTSTATUS status = lpName ? text_to_utf16(lpName, &name, &units) : STATUS_SUCCESS;
+
+    if (status == STATUS_SUCCESS)
+        event = CreateEventW(lpEventAttributes, bManualReset, bInitialState, (LPCWSTR)name);
+    else
+        win32_fail(status);
+    free(name);
+    return event;
 }
 
 BOOL

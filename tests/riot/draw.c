@@ -381,6 +381,7 @@ static const struct {
     {"POBJECT_ATTRIBUTES", draw_attributes},
     {"LPSECURITY_ATTRIBUTES", draw_security},
     {"LPCWSTR", draw_text},
+    {"LPCSTR", draw_text},
     {"LPWSTR", draw_text},
     {"LPOVERLAPPED", draw_overlapped},
     {"TRANSACTION_INFORMATION_CLASS", draw_small},

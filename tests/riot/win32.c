@@ -67,6 +67,7 @@
     R(DWORD, WaitForSingleObject, RESULT_NONE, (HANDLE, DWORD))                                    \
     R(DWORD, WaitForMultipleObjects, RESULT_NONE, (DWORD, const HANDLE *, BOOL, DWORD))            \
     R(HANDLE, CreateEventW, RESULT_HANDLE, (LPSECURITY_ATTRIBUTES, BOOL, BOOL, LPCWSTR))           \
+    R(HANDLE, CreateEventA, RESULT_HANDLE, (LPSECURITY_ATTRIBUTES, BOOL, BOOL, LPCSTR))            \
     R(BOOL, SetEvent, RESULT_BOOL, (HANDLE))                                                       \
     R(BOOL, ResetEvent, RESULT_BOOL, (HANDLE))                                                     \
     R(HANDLE, CreateIoCompletionPort, RESULT_HANDLE, (HANDLE, HANDLE, ULONG_PTR, DWORD))           \

@@ -59,6 +59,21 @@ TEST(a_named_event_is_one_for_all) /* W32-GEN-05 W32-GEN-06 */
     CREATED(CreateEventW(NULL, TRUE, FALSE, letters(0)));
 }
 
+TEST(a_program_without_unicode_names_its_events_too) /* W32-GEN-03 W32-GEN-05 */
+{
+    HANDLE narrow = CREATED(CreateEvent(NULL, TRUE, FALSE, "fertig \xc3\xbc"));
+    HANDLE wide_one;
+
+    wide_one = CreateEventW(NULL, TRUE, FALSE, (LPCWSTR)u"fertig ü");
+    EXPECT_EQ(ERROR_ALREADY_EXISTS, GetLastError());
+    EXPECT_DONE(SetEvent(narrow));
+    EXPECT_EQ(WAIT_OBJECT_0, WaitForSingleObject(wide_one, 0));
+    CREATED(CreateEventA(NULL, FALSE, FALSE, NULL));
+    CREATED(CreateEventA(NULL, FALSE, FALSE, ""));
+    EXPECT(!CreateEventA(NULL, TRUE, FALSE, "\xff"));
+    EXPECT_EQ(ERROR_INVALID_NAME, GetLastError());
+}
+
 TEST(the_result_of_an_overlapped_is_told) /* W32-RM-09 */
 {
     OVERLAPPED overlapped = {.InternalHigh = 32};
