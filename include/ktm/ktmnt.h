@@ -322,7 +322,8 @@ NTSYSCALLAPI __typeof__(NtQueryInformationEnlistment) ZwQueryInformationEnlistme
 /* Stores recovery information: bytes of the RM's own that come back after a crash. Durable with the
  * next prepare or commit record; length 0 clears it; at least 32 KiB fit [ENL-SET-01..10]. Right:
  * ENLISTMENT_SET_INFORMATION. Answers: the handle answers, INVALID_INFO_CLASS,
- * INFO_LENGTH_MISMATCH, TM_VOLATILE, TRANSACTION_RECORD_TOO_LONG. */
+ * INFO_LENGTH_MISMATCH, TM_VOLATILE, TRANSACTION_REQUEST_NOT_VALID (it has finished, or is
+ * read-only), TRANSACTION_RECORD_TOO_LONG. */
 NTSYSCALLAPI NTSTATUS NTAPI NtSetInformationEnlistment(
     HANDLE EnlistmentHandle, ENLISTMENT_INFORMATION_CLASS EnlistmentInformationClass,
     PVOID EnlistmentInformation, ULONG EnlistmentInformationLength);

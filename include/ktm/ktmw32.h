@@ -157,7 +157,8 @@ WINBASEAPI BOOL WINAPI RecoverEnlistment(HANDLE EnlistmentHandle, _In_opt_ PVOID
 WINBASEAPI BOOL WINAPI GetEnlistmentId(HANDLE EnlistmentHandle, _Out_ LPGUID EnlistmentId);
 
 /* The RM's own bytes that survive a crash; '*BufferUsed': how many there are [W32-EN-07]. Errors:
- * INSUFFICIENT_BUFFER, TM_VOLATILE, TRANSACTION_RECORD_TOO_LONG. */
+ * INSUFFICIENT_BUFFER, BAD_LENGTH, TM_VOLATILE, TRANSACTION_REQUEST_NOT_VALID (it has finished),
+ * TRANSACTION_RECORD_TOO_LONG. */
 WINBASEAPI BOOL WINAPI GetEnlistmentRecoveryInformation(HANDLE EnlistmentHandle, ULONG BufferSize,
                                                         _Out_ PVOID Buffer,
                                                         _Out_opt_ PULONG BufferUsed);

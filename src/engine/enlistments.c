@@ -239,7 +239,8 @@ log_recovery_info(struct run *run, const struct enlistment *en, struct bytes inf
             return STATUS_SUCCESS;
         size = record_size(tx, RECORD_COMMIT, NULL) - en->recovery_info_size + info.size;
         if (size > clfs_record_size_max(LOG_BLOCK_SIZE))
-            return status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG); /* and no way back any more */
+            return status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG); /* and no way back any more
+                                                                        [ENL-SET-09] */
         status = tm_log_append_info(run->tm, &changed, &lsn);
         if (status != STATUS_LOG_FULL) {
             run->has_appended = true;
@@ -257,8 +258,10 @@ set_recovery_info(struct run *run, struct enlistment *en, struct bytes info)
 
     if (run->tm->core.is_volatile)
         return status_raise(STATUS_TM_VOLATILE); /* [ENL-SET-08] */
+    if (en->state == EN_FINISHED)
+        return status_raise(STATUS_TRANSACTION_REQUEST_NOT_VALID); /* [ENL-SET-10] */
     if (info.size > clfs_record_size_max(LOG_BLOCK_SIZE) / 2)
-        return status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG); /* [ENL-SET-09] */
+        return status_raise(STATUS_INFO_LENGTH_MISMATCH); /* [ENL-SET-04] */
     TRY(recovery_info_copy(info, &copy));
     status = log_recovery_info(run, en, info);
     if (status == STATUS_SUCCESS)

@@ -409,13 +409,11 @@ TEST(recovery_information_may_be_32_kilobytes_long) /* ENL-SET-09 ENL-SET-04 */
 {
     struct party party = PARTY(true, 0, MASK_FULL);
     char *much = calloc(1, 64 << 20), *back = malloc(32768);
-    NTSTATUS status;
     ULONG length;
 
     memset(much, 'm', 32768);
     EXPECT_OK(set(party.en[0], much, 32768));
-    status = set(party.en[0], much, 64 << 20);
-    EXPECT(status == STATUS_INFO_LENGTH_MISMATCH || status == STATUS_TRANSACTION_RECORD_TOO_LONG);
+    EXPECT_STATUS(STATUS_INFO_LENGTH_MISMATCH, set(party.en[0], much, 64 << 20));
     EXPECT_OK(query(party.en[0], EnlistmentRecoveryInformation, back, 32768, &length));
     EXPECT_EQ(32768, length);
     EXPECT_BYTES(much, back, length);
@@ -456,6 +454,9 @@ TEST(recovery_information_can_be_set_until_the_end) /* ENL-SET-10 */
     EXPECT_OK(set(party.en[0], "preparing", 9));
     party_preparation(&party);
     EXPECT_OK(set(party.en[0], "committing", 10));
+    expect_info(party.en[0], "committing");
+    EXPECT_OK(NtCommitComplete(party.en[0], NULL));
+    EXPECT_STATUS(STATUS_TRANSACTION_REQUEST_NOT_VALID, set(party.en[0], "too late", 8));
     expect_info(party.en[0], "committing");
 }
 
