@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/* What the kit asks: prepare, commit, roll back, list. */
+#include "rm/postgres/postgres.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CANCEL_EVERY_MS 50
+
+/* ---- before the vote ---- */
+
+void
+tx_undo(struct ktm_postgres_tx *tx, enum ktm_postgres_state state)
+{
+    struct session *session = give(tx->session);
+    struct explanation why;
+
+    atomic_store(&tx->state, state);
+    if (!session)
+        return;
+    /* A lost connection has rolled back by itself. Twice: a cancel may still be under way. */
+    for (int i = 0; i < 2; i++)
+        if (PQtransactionStatus(session->connection) == PQTRANS_INTRANS ||
+            PQtransactionStatus(session->connection) == PQTRANS_INERROR)
+            (void)!session_say(session, "ROLLBACK", "ROLLBACK", &why);
+    session_release(tx->rm, session);
+}
+
+static NTSTATUS
+check_block(struct ktm_postgres_tx *tx)
+{
+    switch (PQtransactionStatus(tx->session->connection)) {
+    case PQTRANS_INTRANS:
+        return STATUS_SUCCESS;
+    case PQTRANS_INERROR:
+        /* A PREPARE here would be answered with success, and nothing prepared. */
+        if (!tx->why.text[0])
+            explain_sentence(&tx->why, "a statement has failed, so nothing can be committed");
+        break;
+    case PQTRANS_IDLE:
+        explain_sentence(&tx->why, "the transaction in the database was ended by a COMMIT or "
+                                   "ROLLBACK that was not ours");
+        break;
+    default:
+        explain_sentence(&tx->why, "the connection was lost, or is in the middle of a statement");
+    }
+    return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
+}
+
+static NTSTATUS
+check_role(struct ktm_postgres_tx *tx, const char *role)
+{
+    if (tx->rm->is_superuser || strcmp(role, tx->rm->role) == 0)
+        return STATUS_SUCCESS;
+    return explain(&tx->why, status_raise(STATUS_ACCESS_DENIED),
+                   "what the role '%s' prepares cannot be ended by '%s', the role of the resource "
+                   "manager",
+                   role, tx->rm->role);
+}
+
+static NTSTATUS
+ask_number(struct ktm_postgres_tx *tx, uint64_t *xid)
+{
+    static const char sql[] = "SELECT pg_current_xact_id_if_assigned(), current_user";
+    PGresult *result = PQexec(tx->session->connection, sql);
+    NTSTATUS status;
+
+    *xid = 0;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        status = explain_result(&tx->why, tx->session->connection, result, "asking what changed");
+    } else if (PQgetisnull(result, 0, 0)) {
+        status = STATUS_SUCCESS;
+    } else {
+        *xid = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+        status = check_role(tx, PQgetvalue(result, 0, 1));
+    }
+    PQclear(result);
+    return status;
+}
+
+NTSTATUS
+tx_number(struct ktm_postgres_tx *tx, uint64_t *xid)
+{
+    NTSTATUS status = check_block(tx);
+
+    tx->is_lent = false; /* who commits does not use it at the same time */
+    if (status == STATUS_SUCCESS)
+        status = ask_number(tx, xid);
+    if (status != STATUS_SUCCESS)
+        tx_undo(tx, KTM_POSTGRES_ROLLED_BACK);
+    return status;
+}
+
+/* ---- prepare ---- */
+
+/* PREPARE TRANSACTION is durable when it is answered, whatever synchronous_commit says. In a failed
+ * transaction it is a ROLLBACK and says so only in the command tag. */
+static NTSTATUS
+prepare_named(struct ktm_postgres_tx *tx)
+{
+    char sql[GID_SIZE + 32];
+    NTSTATUS status;
+
+    snprintf(sql, sizeof(sql), "PREPARE TRANSACTION '%s'", tx->name.gid);
+    status = session_say(tx->session, "PREPARE TRANSACTION", sql, &tx->why);
+    if (status != STATUS_SUCCESS && PQstatus(tx->session->connection) != CONNECTION_OK) {
+        outcome_add_orphan(tx->rm, &tx->name);
+        outcome_tend_orphans(tx->rm);
+    }
+    return status;
+}
+
+static enum ktm_rm_answer
+prepare_locked(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key)
+{
+    uint64_t xid;
+
+    if (atomic_load(&tx->state) != KTM_POSTGRES_ACTIVE || !tx->session)
+        return KTM_RM_NO;
+    if (tx_number(tx, &xid) != STATUS_SUCCESS)
+        return KTM_RM_NO;
+    if (xid == 0) {
+        /* Not COMMIT: a NOTIFY would be sent before the outcome is known. */
+        tx_undo(tx, KTM_POSTGRES_READ_ONLY);
+        return KTM_RM_READ_ONLY;
+    }
+    tx->name = (struct name){.transaction = key->transaction,
+                             .enlistment = key->enlistment,
+                             .incarnation = key->incarnation,
+                             .xid = xid,
+                             .place = tx->session->place};
+    name_print(tx->rm, &tx->name);
+    if (name_keep(tx->rm, &tx->name) != STATUS_SUCCESS || prepare_named(tx) != STATUS_SUCCESS) {
+        tx_undo(tx, KTM_POSTGRES_ROLLED_BACK);
+        return KTM_RM_NO;
+    }
+    atomic_store(&tx->state, KTM_POSTGRES_PREPARED);
+    session_release(tx->rm, give(tx->session)); /* free at once for others */
+    return KTM_RM_DONE;
+}
+
+static enum ktm_rm_answer
+prepare(void *context, void *work, const struct ktm_rm_key *key)
+{
+    struct ktm_postgres_tx *tx = work;
+    enum ktm_rm_answer answer;
+
+    (void)context;
+    pthread_mutex_lock(&tx->mutex);
+    answer = prepare_locked(tx, key);
+    pthread_mutex_unlock(&tx->mutex);
+    return answer;
+}
+
+static enum ktm_rm_answer
+commit_alone(void *context, void *work, const struct ktm_rm_key *key)
+{
+    struct ktm_postgres_tx *tx = work;
+    enum ktm_rm_answer answer = KTM_RM_NO;
+
+    (void)context;
+    pthread_mutex_lock(&tx->mutex);
+    if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE && tx->session)
+        answer = alone_commit(tx, key);
+    pthread_mutex_unlock(&tx->mutex);
+    return answer;
+}
+
+/* ---- outcomes of this run ---- */
+
+static enum ktm_rm_answer
+finish_prepared(struct ktm_postgres_tx *tx, bool commit)
+{
+    enum finished finished = outcome_finish(tx->rm, &tx->name, commit, &tx->why);
+
+    if (finished == NOT_FINISHED) {
+        if (!tx->was_told)
+            report(tx->rm, KTM_POSTGRES_UNFINISHED, &tx->id, commit, tx->why.text);
+        tx->was_told = true;
+        return KTM_RM_RETRY;
+    }
+    if (finished == FINISHED_OTHERWISE)
+        report(tx->rm, KTM_POSTGRES_DAMAGED, &tx->id, commit, tx->why.text);
+    atomic_store(&tx->state, (finished == FINISHED) == commit ? KTM_POSTGRES_COMMITTED
+                                                              : KTM_POSTGRES_ROLLED_BACK);
+    outcome_tend_orphans(tx->rm);
+    return KTM_RM_DONE;
+}
+
+/* The application may be waiting for a statement: it is cancelled. */
+static void
+lock_against_statement(struct ktm_postgres_tx *tx)
+{
+    struct timespec until;
+    char text[256];
+
+    for (;;) {
+        if (pthread_mutex_trylock(&tx->mutex) == 0)
+            return;
+        /* While it is active only a vote or a rollback gives the session away, and the kit asks for
+         * one of them at a time. */
+        if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE)
+            PQcancel(tx->session->cancel, text, sizeof(text));
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += CANCEL_EVERY_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        if (pthread_mutex_clocklock(&tx->mutex, CLOCK_MONOTONIC, &until) == 0)
+            return;
+    }
+}
+
+static enum ktm_rm_answer
+rollback_work(struct ktm_postgres_tx *tx)
+{
+    enum ktm_rm_answer answer = KTM_RM_DONE;
+    char text[256];
+
+    lock_against_statement(tx);
+    if (atomic_load(&tx->state) == KTM_POSTGRES_PREPARED) {
+        answer = finish_prepared(tx, false);
+    } else if (tx->session && tx->is_lent && !pthread_equal(tx->borrower, pthread_self())) {
+        /* Somebody is using the connection itself. It cannot be committed any more; the ROLLBACK
+         * is said when its user comes back to us, or closes. */
+        atomic_store(&tx->state, KTM_POSTGRES_ROLLED_BACK);
+        PQcancel(tx->session->cancel, text, sizeof(text));
+    } else if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE) {
+        tx_undo(tx, KTM_POSTGRES_ROLLED_BACK);
+    }
+    pthread_mutex_unlock(&tx->mutex);
+    return answer;
+}
+
+/* ---- outcomes of earlier runs ---- */
+
+static bool
+left_find(struct ktm_postgres_rm *rm, const GUID *enlistment, struct name *out)
+{
+    struct left *left;
+    bool found = false;
+
+    pthread_mutex_lock(&rm->mutex);
+    LIST_EACH (left, &rm->left, in_rm)
+        if (guid_equal(&left->name.enlistment, enlistment)) {
+            *out = left->name;
+            found = true;
+        }
+    pthread_mutex_unlock(&rm->mutex);
+    return found;
+}
+
+static enum ktm_rm_answer
+settle(struct ktm_postgres_rm *rm, const struct ktm_rm_key *key, bool commit)
+{
+    static const enum ktm_postgres_kind kinds[] = {[FINISHED] = KTM_POSTGRES_SETTLED,
+                                                   [FINISHED_OTHERWISE] = KTM_POSTGRES_DAMAGED,
+                                                   [NOT_FINISHED] = KTM_POSTGRES_UNFINISHED};
+    struct explanation why = {""};
+    struct name name;
+    enum finished finished = NOT_FINISHED;
+
+    if (left_find(rm, &key->enlistment, &name) || name_recall(rm, key, &name) == STATUS_SUCCESS)
+        finished = outcome_finish(rm, &name, commit, &why);
+    else
+        explain_sentence(&why, "what was prepared is not known: its recovery information cannot "
+                               "be read");
+    report(rm, kinds[finished], &key->transaction, commit, why.text);
+    return finished == NOT_FINISHED ? KTM_RM_RETRY : KTM_RM_DONE;
+}
+
+static enum ktm_rm_answer
+commit(void *context, void *work, const struct ktm_rm_key *key)
+{
+    struct ktm_postgres_tx *tx = work;
+    enum ktm_rm_answer answer = KTM_RM_DONE;
+
+    if (!tx)
+        return settle(context, key, true);
+    pthread_mutex_lock(&tx->mutex);
+    if (atomic_load(&tx->state) == KTM_POSTGRES_PREPARED)
+        answer = finish_prepared(tx, true);
+    pthread_mutex_unlock(&tx->mutex);
+    return answer;
+}
+
+static enum ktm_rm_answer
+rollback(void *context, void *work, const struct ktm_rm_key *key)
+{
+    return work ? rollback_work(work) : settle(context, key, false);
+}
+
+static NTSTATUS
+take_up(struct ktm_postgres_rm *rm, const struct name *name, ktm_rm_each_key *each, void *list)
+{
+    struct ktm_rm_key key = {.transaction = name->transaction,
+                             .enlistment = name->enlistment,
+                             .manager = rm->identity.manager,
+                             .incarnation = name->incarnation};
+    struct left *left = calloc(1, sizeof(*left));
+
+    if (!left)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    left->name = *name;
+    pthread_mutex_lock(&rm->mutex);
+    list_append(&rm->left, &left->in_rm);
+    pthread_mutex_unlock(&rm->mutex);
+    each(list, &key);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+list_in_doubt(void *context, ktm_rm_each_key *each, void *list)
+{
+    static const char sql[] = "SELECT gid FROM pg_prepared_xacts"
+                              " WHERE database = current_database() AND starts_with(gid, $1)";
+    struct ktm_postgres_rm *rm = context;
+    struct session *session;
+    char prefix[GID_SIZE];
+    const char *values[] = {prefix};
+    NTSTATUS status = STATUS_SUCCESS;
+    PGresult *result;
+
+    name_prefix(rm, prefix);
+    TRY(session_take_for_outcome(rm, &rm->why, &session));
+    result = session_ask(session, sql, 1, values);
+    for (int i = 0; result && status == STATUS_SUCCESS && i < PQntuples(result); i++) {
+        struct name name;
+
+        if (!name_parse(rm, PQgetvalue(result, i, 0), &name))
+            continue;
+        name.place = session->place;
+        status = take_up(rm, &name, each, list);
+    }
+    if (!result)
+        status = explain_result(&rm->why, session->connection, NULL, "asking what is prepared");
+    PQclear(result);
+    session_release_for_outcome(rm, session);
+    return status;
+}
+
+/* ---- references ---- */
+
+void
+tx_hold(struct ktm_postgres_tx *tx)
+{
+    atomic_fetch_add(&tx->references, 1);
+}
+
+void
+tx_release(struct ktm_postgres_tx *tx)
+{
+    struct ktm_postgres_rm *rm = tx->rm;
+
+    if (atomic_fetch_sub(&tx->references, 1) != 1)
+        return;
+    tx_undo(tx, (enum ktm_postgres_state)atomic_load(&tx->state));
+    pthread_mutex_destroy(&tx->mutex);
+    free(tx);
+    rm_release(rm);
+}
+
+static void
+forget(void *context, void *work)
+{
+    (void)context;
+    tx_release(work);
+}
+
+static void
+hold(void *context, void *work)
+{
+    (void)context;
+    tx_hold(work);
+}
+
+const struct ktm_rm_author postgres_author = {
+    .prepare = prepare,
+    .commit = commit,
+    .rollback = rollback,
+    .list_in_doubt = list_in_doubt,
+    .forget = forget,
+    .hold = hold,
+    .commit_alone = commit_alone,
+};
+
+const struct ktm_rm_author postgres_author_without_alone = {
+    .prepare = prepare,
+    .commit = commit,
+    .rollback = rollback,
+    .list_in_doubt = list_in_doubt,
+    .forget = forget,
+    .hold = hold,
+};

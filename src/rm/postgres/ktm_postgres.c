@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: MIT */
+/* The functions of ktm_postgres.h: the resource manager and transactions. Statements are in
+ * statement.c. */
+#include "rm/postgres/postgres.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 10000u
+
+/* ---- the resource manager ---- */
+
+static void
+left_destroy(struct ktm_postgres_rm *rm)
+{
+    struct left *left, *after;
+
+    LIST_EACH_SAFE (left, after, &rm->left, in_rm) {
+        list_remove(&left->in_rm);
+        free(left);
+    }
+}
+
+void
+rm_release(struct ktm_postgres_rm *rm)
+{
+    if (atomic_fetch_sub(&rm->references, 1) != 1)
+        return;
+    session_close_idle(rm);
+    session_close(rm->reserve);
+    left_destroy(rm);
+    pthread_mutex_destroy(&rm->mutex);
+    pthread_mutex_destroy(&rm->reserve_mutex);
+    free(rm->home_path);
+    free(rm->conninfo);
+    free((char *)rm->options.name);
+    free(rm);
+}
+
+static NTSTATUS
+tm_take(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, GUID *id, struct explanation *why)
+{
+    TRANSACTIONMANAGER_BASIC_INFORMATION info;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    rm->tm = tm;
+    if (!tm) {
+        status = ktm_tm_open(home, &rm->tm);
+        rm->owns_tm = status == STATUS_SUCCESS;
+        if (status != STATUS_SUCCESS)
+            return explain(why, status, "the transaction manager of '%s' cannot be opened: %s",
+                           home, status_meaning(status));
+    }
+    status = NtQueryInformationTransactionManager(rm->tm, TransactionManagerBasicInformation, &info,
+                                                  sizeof(info), NULL);
+    if (status == STATUS_SUCCESS)
+        *id = info.TmIdentity;
+    return status;
+}
+
+/* The database is fit, the home is its home, and nobody of an older run is at work. */
+static NTSTATUS
+meet_server(struct ktm_postgres_rm *rm, const char *home, const GUID *tm, struct explanation *why)
+{
+    struct session *session;
+    NTSTATUS status;
+
+    TRY(session_open(rm, why, &session));
+    rm->reserve = session;
+    TRY(session_check_server(rm, session, why));
+    status = home_open(rm, home, tm, &session->place, why);
+    TRY(status);
+    rm->identity.place = session->place;
+    TRY(session_barrier(rm, session, why));
+    alone_find_table(rm, session);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+rm_start(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, struct explanation *why)
+{
+    struct ktm_rm_options kit = {.description = "PostgreSQL",
+                                 .context = rm,
+                                 .mode = rm->options.mode,
+                                 .patience_ms = rm->options.patience_ms};
+    NTSTATUS status;
+    GUID id;
+
+    TRY(tm_take(rm, tm, home, &id, why));
+    TRY(meet_server(rm, home, &id, why));
+    kit.identity = &rm->identity.manager;
+    kit.incarnation = rm->identity.incarnation;
+    kit.author = rm->outcome_table[0] ? &postgres_author : &postgres_author_without_alone;
+    status = ktm_rm_open(rm->tm, &kit, &rm->kit);
+    if (status != STATUS_SUCCESS)
+        return explain(why, status, "the resource manager of '%s' cannot be registered: %s%s%s",
+                       home, status_meaning(status), rm->why.text[0] ? ": " : "", rm->why.text);
+    alone_sweep(rm, rm->reserve, true);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+rm_create(const char *conninfo, const struct ktm_postgres_options *options,
+          struct ktm_postgres_rm **out)
+{
+    struct ktm_postgres_rm *rm = calloc(1, sizeof(*rm));
+
+    if (!rm)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    rm->references = 1;
+    rm->process = getpid();
+    list_init(&rm->idle);
+    list_init(&rm->left);
+    list_init(&rm->in_open);
+    pthread_mutex_init(&rm->mutex, NULL);
+    pthread_mutex_init(&rm->reserve_mutex, NULL);
+    rm->options =
+        options ? *options
+                : (struct ktm_postgres_options){.mode = KTM_RM_THREAD, .patience_ms = PATIENCE_MS};
+    rm->options.name = strdup(options && options->name ? options->name : "postgres");
+    rm->conninfo = strdup(conninfo);
+    if (!rm->options.name || !rm->conninfo) {
+        rm_release(rm);
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    *out = rm;
+    return STATUS_SUCCESS;
+}
+
+/* A file is named after it. */
+static bool
+name_is_good(const char *name)
+{
+    size_t size = name ? strlen(name) : 1;
+
+    return !name || (size > 0 && size <= 64 &&
+                     strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_-") == size);
+}
+
+static NTSTATUS
+rm_open(HANDLE tm, const char *home, const char *conninfo,
+        const struct ktm_postgres_options *options, struct explanation *why,
+        struct ktm_postgres_rm **out)
+{
+    struct ktm_postgres_rm *rm;
+    NTSTATUS status;
+
+    if (!home || !home[0] || !conninfo || !out ||
+        (options && (options->mode > KTM_RM_CALLBACKS || !name_is_good(options->name))))
+        return explain(why, status_raise(STATUS_INVALID_PARAMETER),
+                       "no home, no connection string, or unknown options");
+    TRY(rm_create(conninfo, options, &rm));
+    status = rm_start(rm, tm, home, why);
+    if (status != STATUS_SUCCESS) {
+        ktm_postgres_shut(rm);
+        return status;
+    }
+    *out = rm;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+ktm_postgres_open(HANDLE tm, const char *home, const char *conninfo,
+                  const struct ktm_postgres_options *options, char *why, size_t why_size,
+                  struct ktm_postgres_rm **out)
+{
+    struct explanation explanation = {""};
+    NTSTATUS status = rm_open(tm, home, conninfo, options, &explanation, out);
+
+    if (status != STATUS_SUCCESS && !explanation.text[0])
+        explain_sentence(&explanation, "PostgreSQL cannot take part: %s", status_meaning(status));
+    if (why && why_size)
+        snprintf(why, why_size, "%s", explanation.text);
+    return status;
+}
+
+void
+ktm_postgres_shut(struct ktm_postgres_rm *rm)
+{
+    if (!rm || rm->process != getpid())
+        return;
+    ktm_rm_close(rm->kit);
+    if (rm->owns_tm)
+        NtClose(rm->tm);
+    rm->kit = NULL;
+    rm->tm = NULL;
+    home_close(rm);
+    rm_release(rm);
+}
+
+HANDLE
+ktm_postgres_tm(struct ktm_postgres_rm *rm)
+{
+    return rm->tm;
+}
+
+struct ktm_rm *
+ktm_postgres_kit(struct ktm_postgres_rm *rm)
+{
+    return rm->kit;
+}
+
+size_t
+ktm_postgres_why(struct ktm_postgres_rm *rm, char *into, size_t size)
+{
+    size_t length;
+
+    if (into && size)
+        into[0] = '\0';
+    if (rm->process != getpid())
+        return 0;
+    pthread_mutex_lock(&rm->mutex);
+    length = strlen(rm->why.text);
+    if (into && size)
+        snprintf(into, size, "%s", rm->why.text);
+    pthread_mutex_unlock(&rm->mutex);
+    return length;
+}
+
+/* ---- beginning ---- */
+
+struct making {
+    struct ktm_postgres_rm *rm;
+    HANDLE transaction;
+    bool owns_transaction;
+    PGconn *connection; /* NULL: one of ours */
+    struct explanation why;
+};
+
+/* An idle session may have been lost long ago: once more, then, with a new one. */
+static NTSTATUS
+session_begin(struct making *making, struct session **out)
+{
+    for (bool is_first = true;; is_first = false) {
+        struct session *session;
+        NTSTATUS status;
+
+        if (making->connection)
+            TRY(session_borrow(making->rm, making->connection, &making->why, &session));
+        else
+            TRY(session_take(making->rm, &making->why, &session));
+        status = session_say(session, "BEGIN", "BEGIN", &making->why);
+        if (status == STATUS_SUCCESS) {
+            *out = session;
+            return STATUS_SUCCESS;
+        }
+        session_release(making->rm, session);
+        if (making->connection || !is_first || status != STATUS_RM_DISCONNECTED)
+            return status;
+        session_close_idle(making->rm);
+    }
+}
+
+static NTSTATUS
+make(void *argument, const struct ktm_rm_key *key, void **work)
+{
+    struct making *making = argument;
+    struct ktm_postgres_tx *tx;
+    struct session *session;
+
+    TRY(session_begin(making, &session));
+    tx = calloc(1, sizeof(*tx));
+    if (!tx) {
+        PQclear(PQexec(session->connection, "ROLLBACK"));
+        session_release(making->rm, session);
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    tx->references = 1;
+    tx->rm = making->rm;
+    tx->id = key->transaction;
+    tx->transaction = making->transaction;
+    tx->owns_transaction = making->owns_transaction;
+    tx->session = session;
+    pthread_mutex_init(&tx->mutex, NULL);
+    atomic_fetch_add(&making->rm->references, 1);
+    *work = tx;
+    return STATUS_SUCCESS;
+}
+
+static void
+keep_why(struct ktm_postgres_rm *rm, const struct explanation *why, NTSTATUS status)
+{
+    pthread_mutex_lock(&rm->mutex);
+    explain_sentence(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
+    pthread_mutex_unlock(&rm->mutex);
+}
+
+static NTSTATUS
+begin(struct making *making, struct ktm_postgres_tx **out)
+{
+    struct ktm_postgres_rm *rm = making->rm;
+    NTSTATUS status;
+    void *work;
+
+    TRY(rm_check(rm, getpid()));
+    outcome_tend_orphans(rm);
+    if (!making->transaction) {
+        TRY(NtCreateTransaction(&making->transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, rm->tm, 0,
+                                0, 0, NULL, NULL));
+        making->owns_transaction = true;
+    }
+    status = ktm_rm_enlist(rm->kit, making->transaction, make, making, &work);
+    if (status != STATUS_SUCCESS) {
+        keep_why(rm, &making->why, status);
+        if (making->owns_transaction)
+            NtClose(making->transaction);
+        return status;
+    }
+    *out = work;
+    atomic_fetch_add(&(*out)->holders, 1);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+ktm_postgres_begin(struct ktm_postgres_rm *rm, HANDLE transaction, struct ktm_postgres_tx **out)
+{
+    struct making making = {.rm = rm, .transaction = transaction};
+
+    if (!rm || !out)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    return begin(&making, out);
+}
+
+NTSTATUS
+ktm_postgres_begin_on(struct ktm_postgres_rm *rm, HANDLE transaction, PGconn *connection,
+                      struct ktm_postgres_tx **out)
+{
+    struct making making = {.rm = rm, .transaction = transaction, .connection = connection};
+
+    if (!rm || !connection || !out)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    return begin(&making, out);
+}
+
+void
+ktm_postgres_close(struct ktm_postgres_tx *tx)
+{
+    if (!tx || tx->rm->process != getpid())
+        return;
+    pthread_mutex_lock(&tx->mutex);
+    tx->is_lent = false;
+    /* A rollback that came while the connection was lent. */
+    if (atomic_load(&tx->state) == KTM_POSTGRES_ROLLED_BACK)
+        tx_undo(tx, KTM_POSTGRES_ROLLED_BACK);
+    pthread_mutex_unlock(&tx->mutex);
+    /* The close rolls back what was not committed [CLOSE-TX-01]. */
+    if (atomic_fetch_sub(&tx->holders, 1) == 1 && tx->owns_transaction) {
+        NtClose(tx->transaction);
+        tx->transaction = NULL;
+    }
+    tx_release(tx);
+}
+
+HANDLE
+ktm_postgres_transaction(struct ktm_postgres_tx *tx)
+{
+    return tx->transaction;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The resource manager for PostgreSQL: who we are to the database (home.c), sessions with it
+ * (session.c), the names of prepared transactions (name.c), their outcome (outcome.c), what the kit
+ * asks (author.c), single-phase commits (alone.c), what applications call (ktm_postgres.c).
+ *
+ * Locks: 'mutex' of the RM for its lists, never held across a statement; 'mutex' of a transaction
+ * while something is said on its session; 'reserve_mutex' for the one session that phase two can
+ * always have. Order: transaction, reserve, RM.
+ *
+ * An older run: its process is gone, but its servers' sides may still be at work on what it had
+ * sent. Each session of ours holds a shared advisory lock of our identity; a start ends who holds
+ * it and takes it exclusively before it looks at what is prepared, so nothing is prepared behind
+ * its back (session_barrier).
+ */
+#pragma once
+
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "base/base.h"
+#include "base/guid.h"
+#include "base/list.h"
+#include "ktm_postgres.h"
+#include "wdm.h"
+
+#define GID_SIZE 200 /* what PostgreSQL allows, with the NUL */
+
+struct explanation {
+    char text[1024];
+};
+
+/* Where a session has led to. A number of a transaction means something only there. */
+struct place {
+    uint64_t system; /* of the cluster; a copy of it has the same */
+    uint32_t timeline;
+    uint32_t database;
+};
+
+struct session {
+    struct list in_idle;
+    PGconn *connection;
+    PGcancel *cancel;
+    struct place place;
+    bool is_ours; /* else of the application */
+};
+
+/* A prepared transaction, or one that may be. */
+struct name {
+    GUID transaction, enlistment;
+    uint64_t incarnation; /* of the run that prepared it */
+    uint64_t xid;
+    struct place place; /* where it was */
+    char gid[GID_SIZE];
+};
+
+/* Prepared, and no transaction object of this run has it: left by an earlier run; or by a vote
+ * whose answer was lost, an orphan, which is to be rolled back. */
+struct left {
+    struct list in_rm;
+    struct name name;
+    bool is_orphan;
+};
+
+/* The part of a home that says who we are. */
+struct identity {
+    GUID manager, tm;
+    uint64_t incarnation;
+    struct place place; /* the timeline is not kept */
+};
+
+struct ktm_postgres_rm {
+    _Atomic unsigned references;
+    pid_t process; /* that opened it */
+    HANDLE tm;
+    bool owns_tm;
+    struct ktm_rm *kit;
+    struct ktm_postgres_options options;
+    char *conninfo;
+    char *home_path; /* of the identity; and that it is open, among those that are */
+    struct list in_open;
+    struct identity identity;
+    char role[64];
+    bool is_superuser;
+    char outcome_table[160]; /* quoted and with its schema; "": there is none */
+    _Atomic unsigned signs;  /* rows written to it */
+
+    pthread_mutex_t mutex;
+    struct list idle; /* struct session */
+    size_t idle_count;
+    struct list left; /* struct left */
+    struct explanation why;
+
+    pthread_mutex_t reserve_mutex;
+    struct session *reserve; /* NULL: the last one broke */
+};
+
+struct ktm_postgres_tx {
+    _Atomic unsigned references;
+    _Atomic unsigned holders; /* applications among them */
+    struct ktm_postgres_rm *rm;
+    GUID id;
+    HANDLE transaction;
+    bool owns_transaction;
+    pthread_mutex_t mutex;
+    struct session *session; /* NULL: has voted or ended */
+    _Atomic unsigned state;  /* enum ktm_postgres_state */
+    bool is_lent;            /* the application uses the connection itself */
+    pthread_t borrower;
+    bool was_told; /* that it is not finished */
+    struct name name;
+    struct explanation why;
+};
+
+/* ---- why.c ---- */
+
+#define explain(why, status, ...)                                                                  \
+    ({                                                                                             \
+        NTSTATUS explained_ = (status);                                                            \
+        explain_sentence((why), __VA_ARGS__);                                                      \
+        explained_;                                                                                \
+    })
+void explain_sentence(struct explanation *why, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* What a failed statement means, and in 'why' what was tried and the server's words. */
+NTSTATUS explain_result(struct explanation *why, PGconn *connection, const PGresult *result,
+                        const char *what) must_use;
+bool result_is(const PGresult *result, const char *sqlstate);
+void report(struct ktm_postgres_rm *rm, enum ktm_postgres_kind kind, const GUID *transaction,
+            bool commit, const char *text);
+
+/* ---- home.c ---- */
+
+/* Reads the identity, or makes it; its incarnation is one more than the last, durably. Answers:
+ * RM_METADATA_CORRUPT (damaged, or of another database or TM), SHARING_VIOLATION (it is open in
+ * this process). */
+NTSTATUS home_open(struct ktm_postgres_rm *rm, const char *home, const GUID *tm,
+                   const struct place *place, struct explanation *why) must_use;
+void home_close(struct ktm_postgres_rm *rm);
+
+/* ---- name.c ---- */
+
+void name_print(const struct ktm_postgres_rm *rm, struct name *name); /* sets the gid */
+/* False: it is none of ours. */
+bool name_parse(const struct ktm_postgres_rm *rm, const char *gid, struct name *out);
+/* "ktm:<tm>:<rm>:" */
+void name_prefix(const struct ktm_postgres_rm *rm, char text[GID_SIZE]);
+/* Keeps what the gid does not say with the enlistment, in the TM's log, and reads it again. */
+NTSTATUS name_keep(struct ktm_postgres_rm *rm, const struct name *name) must_use;
+NTSTATUS name_recall(struct ktm_postgres_rm *rm, const struct ktm_rm_key *key,
+                     struct name *out) must_use;
+
+/* ---- session.c ---- */
+
+NTSTATUS session_open(struct ktm_postgres_rm *rm, struct explanation *why,
+                      struct session **out) must_use;
+/* Before anybody is served: what the server must be, and that nobody of an older run is at work. */
+NTSTATUS session_check_server(struct ktm_postgres_rm *rm, struct session *session,
+                              struct explanation *why) must_use;
+NTSTATUS session_barrier(struct ktm_postgres_rm *rm, struct session *session,
+                         struct explanation *why) must_use;
+/* The application's. Answers: INVALID_PARAMETER. */
+NTSTATUS session_borrow(struct ktm_postgres_rm *rm, PGconn *connection, struct explanation *why,
+                        struct session **out) must_use;
+void session_close(struct session *session); /* a borrowed one: its owner's again */
+/* One that is idle, or a new one. */
+NTSTATUS session_take(struct ktm_postgres_rm *rm, struct explanation *why,
+                      struct session **out) must_use;
+/* Takes: back to the idle ones, or to its owner, or closed. NULL: nothing. */
+void session_release(struct ktm_postgres_rm *rm, struct session *session);
+/* A session for phase two, which never fails for lack of connections; give it back. */
+NTSTATUS session_take_for_outcome(struct ktm_postgres_rm *rm, struct explanation *why,
+                                  struct session **out) must_use;
+void session_release_for_outcome(struct ktm_postgres_rm *rm, struct session *session);
+void session_close_idle(struct ktm_postgres_rm *rm); /* all */
+/* A statement with this command tag. What else it answers is a failure. */
+NTSTATUS session_say(struct session *session, const char *tag, const char *sql,
+                     struct explanation *why) must_use;
+/* A query with parameters as text; NULL: it failed. To be cleared. */
+PGresult *session_ask(struct session *session, const char *sql, int count,
+                      const char *const *values);
+NTSTATUS session_place(struct session *session, struct place *out,
+                       struct explanation *why) must_use;
+
+/* ---- outcome.c ---- */
+
+enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
+
+/* COMMIT or ROLLBACK PREPARED, or the proof that it was done before. */
+enum finished outcome_finish(struct ktm_postgres_rm *rm, const struct name *name, bool commit,
+                             struct explanation *why);
+/* The vote was no, and nobody knows whether it is prepared: it will be rolled back. */
+void outcome_add_orphan(struct ktm_postgres_rm *rm, const struct name *name);
+/* Tries to roll orphans back. */
+void outcome_tend_orphans(struct ktm_postgres_rm *rm);
+
+/* ---- alone.c ---- */
+
+/* Finds or makes the table; without it single-phase commits are not offered. */
+void alone_find_table(struct ktm_postgres_rm *rm, struct session *session);
+/* Removes the rows that nobody will ask for: all of older runs; or the old ones of this. */
+void alone_sweep(struct ktm_postgres_rm *rm, struct session *session, bool is_start);
+enum ktm_rm_answer alone_commit(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key);
+
+/* ---- author.c ---- */
+
+extern const struct ktm_rm_author postgres_author, postgres_author_without_alone;
+
+/* Before a vote: can it be, and what is the number of the transaction; 0: nothing was changed. What
+ * cannot be has been undone, and said why. */
+NTSTATUS tx_number(struct ktm_postgres_tx *tx, uint64_t *xid) must_use;
+/* Nothing was promised: rolls the session's transaction back and gives the session away. */
+void tx_undo(struct ktm_postgres_tx *tx, enum ktm_postgres_state state);
+void tx_hold(struct ktm_postgres_tx *tx);
+void tx_release(struct ktm_postgres_tx *tx);
+void rm_release(struct ktm_postgres_rm *rm);
+
+static inline NTSTATUS must_use
+rm_check(const struct ktm_postgres_rm *rm, pid_t process)
+{
+    return rm->process == process ? STATUS_SUCCESS : status_raise(STATUS_RM_NOT_ACTIVE);
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: MIT */
+/* The functions of ktm_postgres.h that are said in a transaction: statements, its end, what became
+ * of it; and what is prepared. */
+#include "rm/postgres/postgres.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- statements ---- */
+
+/* Data that nobody gives or takes here: ends it. */
+static void
+end_copy(PGconn *connection, ExecStatusType kind)
+{
+    PGresult *result;
+    char *row;
+
+    if (kind == PGRES_COPY_IN)
+        PQputCopyEnd(connection, "COPY takes the connection itself");
+    else
+        while (PQgetCopyData(connection, &row, 0) > 0)
+            PQfreemem(row);
+    while ((result = PQgetResult(connection)))
+        PQclear(result);
+}
+
+static NTSTATUS
+judge(struct ktm_postgres_tx *tx, const PGresult *result)
+{
+    PGconn *connection = tx->session->connection;
+    ExecStatusType kind = PQresultStatus(result);
+
+    switch (kind) {
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        end_copy(connection, kind);
+        return explain(&tx->why, status_raise(STATUS_NOT_SUPPORTED),
+                       "COPY from and to the client takes the connection itself");
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_EMPTY_QUERY:
+        break;
+    default:
+        return explain_result(&tx->why, connection, result, "the statement was refused");
+    }
+    if (PQtransactionStatus(connection) == PQTRANS_IDLE)
+        return explain(&tx->why, status_raise(STATUS_TRANSACTION_NOT_ACTIVE),
+                       "%s has ended the transaction in the database; its end is the business of "
+                       "the transaction manager",
+                       PQcmdStatus((PGresult *)result));
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+exec_locked(struct ktm_postgres_tx *tx, const char *sql, int count, const char *const *values,
+            PGresult **out)
+{
+    PGconn *connection;
+    PGresult *result;
+    NTSTATUS status;
+
+    if (atomic_load(&tx->state) != KTM_POSTGRES_ACTIVE || !tx->session) {
+        tx_undo(tx, (enum ktm_postgres_state)atomic_load(&tx->state));
+        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
+    }
+    connection = tx->session->connection;
+    result = count ? PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0)
+                   : PQexec(connection, sql);
+    status = judge(tx, result);
+    if (status == STATUS_SUCCESS && out)
+        *out = result;
+    else
+        PQclear(result);
+    return status;
+}
+
+NTSTATUS
+ktm_postgres_exec(struct ktm_postgres_tx *tx, const char *sql, int count, const char *const *values,
+                  PGresult **result)
+{
+    NTSTATUS status;
+
+    if (!tx || !sql || count < 0 || (count > 0 && !values))
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(rm_check(tx->rm, getpid()));
+    pthread_mutex_lock(&tx->mutex);
+    status = exec_locked(tx, sql, count, values, result);
+    pthread_mutex_unlock(&tx->mutex);
+    return status;
+}
+
+PGconn *
+ktm_postgres_connection(struct ktm_postgres_tx *tx)
+{
+    PGconn *connection = NULL;
+
+    if (!tx || tx->rm->process != getpid())
+        return NULL;
+    pthread_mutex_lock(&tx->mutex);
+    if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE && tx->session) {
+        connection = tx->session->connection;
+        tx->is_lent = true;
+        tx->borrower = pthread_self();
+    }
+    pthread_mutex_unlock(&tx->mutex);
+    return connection;
+}
+
+/* ---- the end ---- */
+
+/* Does the work itself until the transaction has its outcome and everybody has finished. */
+static NTSTATUS
+pump(struct ktm_postgres_tx *tx)
+{
+    LARGE_INTEGER now = {.QuadPart = 0};
+
+    while (NtWaitForSingleObject(tx->transaction, FALSE, &now) == STATUS_TIMEOUT)
+        TRY(ktm_rm_run(tx->rm->kit, 20));
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+outcome_status(struct ktm_postgres_tx *tx)
+{
+    TRANSACTION_BASIC_INFORMATION info;
+
+    TRY(NtQueryInformationTransaction(tx->transaction, TransactionBasicInformation, &info,
+                                      sizeof(info), NULL));
+    if (info.Outcome == TransactionOutcomeCommitted)
+        return STATUS_SUCCESS;
+    return status_raise(info.Outcome == TransactionOutcomeAborted
+                            ? STATUS_TRANSACTION_ALREADY_ABORTED
+                            : STATUS_TRANSACTIONMANAGER_NOT_ONLINE);
+}
+
+static NTSTATUS
+commit_transaction(struct ktm_postgres_tx *tx)
+{
+    NTSTATUS status;
+
+    if (tx->rm->options.mode != KTM_RM_PUMP)
+        return NtCommitTransaction(tx->transaction, TRUE);
+    status = NtCommitTransaction(tx->transaction, FALSE);
+    if (status != STATUS_PENDING)
+        return status;
+    TRY(pump(tx));
+    return outcome_status(tx);
+}
+
+NTSTATUS
+ktm_postgres_commit(struct ktm_postgres_tx *tx)
+{
+    NTSTATUS status;
+
+    if (!tx || !tx->transaction)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(rm_check(tx->rm, getpid()));
+    status = commit_transaction(tx);
+    if (status == STATUS_SUCCESS)
+        return status;
+    pthread_mutex_lock(&tx->mutex);
+    if (!tx->why.text[0])
+        explain_sentence(&tx->why,
+                         "the transaction was not committed (%s); another participant, "
+                         "a time-out or its owner has rolled it back",
+                         status_meaning(status));
+    pthread_mutex_unlock(&tx->mutex);
+    return status;
+}
+
+NTSTATUS
+ktm_postgres_rollback(struct ktm_postgres_tx *tx)
+{
+    NTSTATUS status;
+
+    if (!tx || !tx->transaction)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(rm_check(tx->rm, getpid()));
+    pthread_mutex_lock(&tx->mutex);
+    tx->is_lent = false;
+    pthread_mutex_unlock(&tx->mutex);
+    if (tx->rm->options.mode != KTM_RM_PUMP)
+        return NtRollbackTransaction(tx->transaction, TRUE);
+    status = NtRollbackTransaction(tx->transaction, FALSE);
+    if (!NT_SUCCESS(status))
+        return status;
+    /* The object is signalled before our own rollback [SIG-02]: what is queued by now is that. */
+    return ktm_rm_run(tx->rm->kit, 0);
+}
+
+enum ktm_postgres_state
+ktm_postgres_state(struct ktm_postgres_tx *tx)
+{
+    return (enum ktm_postgres_state)atomic_load(&tx->state);
+}
+
+size_t
+ktm_postgres_error(struct ktm_postgres_tx *tx, char *into, size_t size)
+{
+    size_t length;
+
+    if (into && size)
+        into[0] = '\0';
+    if (tx->rm->process != getpid())
+        return 0;
+    pthread_mutex_lock(&tx->mutex);
+    length = strlen(tx->why.text);
+    if (into && size)
+        snprintf(into, size, "%s", tx->why.text);
+    pthread_mutex_unlock(&tx->mutex);
+    return length;
+}
+
+/* ---- what is prepared ---- */
+
+static void
+tell_prepared(struct ktm_postgres_rm *rm, const PGresult *result, int row, ktm_postgres_each *each,
+              void *context)
+{
+    struct name name;
+    struct ktm_postgres_prepared prepared = {.gid = PQgetvalue(result, row, 0),
+                                             .owner = PQgetvalue(result, row, 1),
+                                             .age = strtod(PQgetvalue(result, row, 2), NULL)};
+
+    prepared.is_ours = name_parse(rm, prepared.gid, &name);
+    if (prepared.is_ours)
+        prepared.key = (struct ktm_rm_key){.transaction = name.transaction,
+                                           .enlistment = name.enlistment,
+                                           .manager = rm->identity.manager,
+                                           .incarnation = name.incarnation};
+    each(context, &prepared);
+}
+
+NTSTATUS
+ktm_postgres_prepared(struct ktm_postgres_rm *rm, double age, ktm_postgres_each *each,
+                      void *context)
+{
+    static const char sql[] =
+        "SELECT gid, owner, extract(epoch FROM clock_timestamp() - prepared)"
+        " FROM pg_prepared_xacts WHERE database = current_database() AND gid LIKE 'ktm:%'"
+        " AND clock_timestamp() - prepared >= make_interval(secs => $1) ORDER BY prepared";
+    struct explanation why = {""};
+    struct session *session;
+    char text[32];
+    const char *values[] = {text};
+    NTSTATUS status = STATUS_SUCCESS;
+    PGresult *result;
+
+    if (!rm || !each)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(rm_check(rm, getpid()));
+    outcome_tend_orphans(rm);
+    TRY(session_take_for_outcome(rm, &why, &session));
+    snprintf(text, sizeof(text), "%.3f", age);
+    result = session_ask(session, sql, 1, values);
+    if (!result)
+        status = explain_result(&why, session->connection, NULL, "asking what is prepared");
+    session_release_for_outcome(rm, session);
+    for (int row = 0; result && row < PQntuples(result); row++)
+        tell_prepared(rm, result, row, each, context);
+    PQclear(result);
+    return status;
+}

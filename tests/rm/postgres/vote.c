@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* Voting: what is prepared, what is read-only, what PostgreSQL cannot prepare, and that nothing but
+ * a real PREPARE counts as a promise. */
+#include "tests/rm/postgres/scene.h"
+
+#include <unistd.h>
+
+static void
+finish(struct ktm_postgres_tx *tx, HANDLE transaction)
+{
+    ktm_postgres_close(tx);
+    NtClose(transaction);
+}
+
+static char *
+error_of(struct ktm_postgres_tx *tx)
+{
+    static char text[1024];
+
+    ktm_postgres_error(tx, text, sizeof(text));
+    return text;
+}
+
+TEST(a_committed_transaction_is_prepared_and_committed)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, -7);
+    scene_add(tx, 2, 7);
+    EXPECT_EQ(100, scene_amount(&scene, 1));
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(KTM_POSTGRES_COMMITTED, ktm_postgres_state(tx));
+    EXPECT_EQ(93, scene_amount(&scene, 1));
+    EXPECT_EQ(107, scene_amount(&scene, 2));
+    EXPECT_EQ(0, scene_prepared(&scene));
+    finish(tx, transaction);
+    scene_end(&scene);
+}
+
+TEST(a_no_of_somebody_else_rolls_back_what_is_prepared)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    scene.other_refuses = true;
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, -7);
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(KTM_POSTGRES_ROLLED_BACK, ktm_postgres_state(tx));
+    EXPECT_EQ(100, scene_amount(&scene, 1));
+    EXPECT_EQ(0, scene_prepared(&scene));
+    finish(tx, transaction);
+    scene_end(&scene);
+}
+
+/* A transaction that reads, locks, or updates no row, is not prepared; one that takes a row lock or
+ * a number of a sequence has something to lose and is. */
+TEST(only_who_changes_nothing_is_read_only)
+{
+    static const struct {
+        const char *sql;
+        enum ktm_postgres_state state;
+    } rows[] = {
+        {"SELECT amount FROM account", KTM_POSTGRES_READ_ONLY},
+        {"LOCK TABLE account IN SHARE MODE", KTM_POSTGRES_READ_ONLY},
+        {"UPDATE account SET amount = 0 WHERE id = 99", KTM_POSTGRES_READ_ONLY},
+        {"SELECT amount FROM account FOR UPDATE", KTM_POSTGRES_COMMITTED},
+        {"SELECT nextval('numbers')", KTM_POSTGRES_COMMITTED},
+        {"SELECT setval('numbers', 7)", KTM_POSTGRES_COMMITTED},
+        {"SAVEPOINT s; DELETE FROM account; ROLLBACK TO s", KTM_POSTGRES_COMMITTED},
+        {"CREATE TABLE fresh (id int)", KTM_POSTGRES_COMMITTED},
+        {"SELECT lo_creat(-1)", KTM_POSTGRES_COMMITTED},
+        {"SELECT pg_advisory_xact_lock(5); DELETE FROM account WHERE id = 2",
+         KTM_POSTGRES_COMMITTED},
+        {"SET LOCAL work_mem = '1MB'; DELETE FROM account WHERE id = 1", KTM_POSTGRES_COMMITTED},
+    };
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    postgres_ask(&scene.server, "CREATE SEQUENCE numbers");
+    EACH (row, rows) {
+        struct ktm_postgres_tx *tx;
+        HANDLE transaction = scene_begin(&scene, &tx);
+
+        EXPECT_OK(ktm_postgres_exec(tx, row->sql, 0, NULL, NULL));
+        EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+        EXPECT_EQ(row->state, ktm_postgres_state(tx));
+        finish(tx, transaction);
+    }
+    EXPECT_EQ(0, postgres_count(&scene.server, "SELECT count(*) FROM account"));
+    scene_end(&scene);
+}
+
+/* It would go out before anybody knows the outcome. */
+TEST(a_notification_without_changes_is_not_sent)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    PGconn *listener;
+    PGnotify *heard;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    listener = PQconnectdb(scene.server.conninfo);
+    PQclear(PQexec(listener, "LISTEN bell"));
+    scene.other_refuses = true;
+    transaction = scene_begin(&scene, &tx);
+    EXPECT_OK(ktm_postgres_exec(tx, "NOTIFY bell", 0, NULL, NULL));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+    PQclear(PQexec(listener, "SELECT 1"));
+    heard = PQnotifies(listener);
+    EXPECT(!heard);
+    PQfinish(listener);
+    finish(tx, transaction);
+    scene_end(&scene);
+}
+
+/* In the words of the server. */
+TEST(what_cannot_be_prepared_aborts_with_the_words_of_the_server)
+{
+    static const struct {
+        const char *sql, *words;
+    } rows[] = {
+        {"CREATE TEMP TABLE t (i int)", "temporary objects"},
+        {"DELETE FROM account; NOTIFY bell", "LISTEN, UNLISTEN, or NOTIFY"},
+        {"DELETE FROM account; LISTEN bell", "LISTEN, UNLISTEN, or NOTIFY"},
+        {"DELETE FROM account; DECLARE c CURSOR WITH HOLD FOR SELECT 1", "WITH HOLD"},
+        {"DELETE FROM account; SELECT pg_export_snapshot()", "exported snapshots"},
+        {"DELETE FROM account; SELECT pg_advisory_lock(9); SELECT pg_advisory_xact_lock(9)",
+         "session-level and transaction-level locks"},
+        {"INSERT INTO late VALUES (1), (1)", "late_id_key"},
+    };
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    postgres_ask(&scene.server, "CREATE TABLE late (id int UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+    EACH (row, rows) {
+        struct ktm_postgres_tx *tx;
+        HANDLE transaction = scene_begin(&scene, &tx);
+
+        EXPECT_OK(ktm_postgres_exec(tx, row->sql, 0, NULL, NULL));
+        EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+        EXPECT_EQ(KTM_POSTGRES_ROLLED_BACK, ktm_postgres_state(tx));
+        if (!strstr(error_of(tx), row->words))
+            test_fail(__FILE__, __LINE__, "%s: '%s'", row->sql, error_of(tx));
+        EXPECT(strstr(error_of(tx), "PREPARE TRANSACTION"));
+        finish(tx, transaction);
+    }
+    EXPECT_EQ(2, postgres_count(&scene.server, "SELECT count(*) FROM account"));
+    EXPECT_EQ(0, scene_prepared(&scene));
+    scene_end(&scene);
+}
+
+/* PREPARE in a failed transaction is answered with success, and nothing is prepared. */
+TEST(a_failed_statement_is_no_promise)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, -7);
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER,
+                  ktm_postgres_exec(tx, "INSERT INTO account VALUES (1, 5)", 0, NULL, NULL));
+    EXPECT(strstr(error_of(tx), "account_pkey"));
+    EXPECT(strstr(error_of(tx), "[23505]"));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+    EXPECT(strstr(error_of(tx), "account_pkey"));
+    EXPECT_EQ(100, scene_amount(&scene, 1));
+    finish(tx, transaction);
+    scene_end(&scene);
+}
+
+/* Neither is one that fails behind our back, on the connection itself. */
+TEST(a_failure_on_the_connection_itself_is_no_promise)
+{
+    static const char *const behind[] = {"SELECT 1/0", "COMMIT", "ROLLBACK",
+                                         "COMMIT; BEGIN; SELECT 1/0"};
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    EACH (sql, behind) {
+        struct ktm_postgres_tx *tx;
+        HANDLE transaction = scene_begin(&scene, &tx);
+
+        EXPECT_OK(ktm_postgres_exec(tx, "SELECT amount FROM account FOR UPDATE", 0, NULL, NULL));
+        PQclear(PQexec(ktm_postgres_connection(tx), *sql));
+        EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+        EXPECT(error_of(tx)[0]);
+        EXPECT_EQ(0, scene_prepared(&scene));
+        finish(tx, transaction);
+    }
+    scene_end(&scene);
+}
+
+TEST(a_statement_that_ends_the_transaction_is_refused)
+{
+    static const char *const ends[] = {"COMMIT", "ROLLBACK", "END"};
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    EACH (sql, ends) {
+        struct ktm_postgres_tx *tx;
+        HANDLE transaction = scene_begin(&scene, &tx);
+
+        EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE, ktm_postgres_exec(tx, *sql, 0, NULL, NULL));
+        EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+        finish(tx, transaction);
+    }
+    scene_end(&scene);
+}
+
+TEST(more_prepared_than_the_server_allows_vote_no)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+
+    scene_start(&scene, "-c max_prepared_transactions=1");
+    postgres_ask(&scene.server, "BEGIN; CREATE TABLE x (i int); PREPARE TRANSACTION 'foreign'");
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, 1);
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+    EXPECT(strstr(error_of(tx), "maximum number of prepared transactions reached"));
+    EXPECT_EQ(100, scene_amount(&scene, 1));
+    finish(tx, transaction);
+    scene_end(&scene);
+}
+
+TEST(a_rollback_from_elsewhere_cancels_the_statement)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+    LARGE_INTEGER soon = {.QuadPart = -3000000}; /* 0.3 s */
+
+    scene_start(&scene, NULL);
+    EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene.tm, 0, 0,
+                                  0, &soon, NULL));
+    EXPECT_OK(ktm_postgres_begin(scene.rm, transaction, &tx));
+    scene_add(tx, 1, 1);
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER,
+                  ktm_postgres_exec(tx, "SELECT pg_sleep(60)", 0, NULL, NULL));
+    EXPECT(strstr(error_of(tx), "[57014]"));
+    EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE, ktm_postgres_exec(tx, "SELECT 1", 0, NULL, NULL));
+    finish(tx, transaction);
+    EXPECT_EQ(100, scene_amount(&scene, 1));
+    EXPECT_EQ(0, postgres_count(&scene.server,
+                                "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' "
+                                "AND pid <> pg_backend_pid()"));
+    scene_end(&scene);
+}
+
+/* The application's own connection, which is free again after the vote. */
+TEST(a_connection_of_the_application_is_borrowed)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    PGconn *mine;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    mine = PQconnectdb(scene.server.conninfo);
+    EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene.tm, 0, 0,
+                                  0, NULL, NULL));
+    EXPECT_OK(ktm_postgres_begin_on(scene.rm, transaction, mine, &tx));
+    EXPECT(ktm_postgres_connection(tx) == mine);
+    PQclear(PQexec(mine, "UPDATE account SET amount = 5 WHERE id = 1"));
+    EXPECT_OK(ktm_postgres_commit(tx));
+    EXPECT_EQ(5, scene_amount(&scene, 1));
+    EXPECT_EQ(PQTRANS_IDLE, PQtransactionStatus(mine));
+    finish(tx, transaction);
+    PQclear(PQexec(mine, "BEGIN"));
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_postgres_begin_on(scene.rm, NULL, mine, &tx));
+    PQfinish(mine);
+    postgres_ask(&scene.server, "CREATE DATABASE elsewhere");
+    char conninfo[1024];
+    snprintf(conninfo, sizeof(conninfo), "%s dbname=elsewhere", scene.server.conninfo);
+    mine = PQconnectdb(conninfo);
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_postgres_begin_on(scene.rm, NULL, mine, &tx));
+    PQfinish(mine);
+    scene_end(&scene);
+}
+
+/* What another role prepares we could not end. */
+TEST(another_role_votes_no)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    scene_close(&scene);
+    postgres_ask(&scene.server, "CREATE ROLE one LOGIN; CREATE ROLE two; GRANT two TO one;"
+                                "GRANT ALL ON account TO one, two; GRANT CREATE ON SCHEMA public"
+                                " TO one, two");
+    snprintf(scene.server.conninfo, sizeof(scene.server.conninfo),
+             "host=%s user=one dbname=postgres", scene.server.directory);
+    scene_open(&scene);
+    transaction = scene_begin(&scene, &tx);
+    EXPECT_OK(ktm_postgres_exec(tx, "SET ROLE two; DELETE FROM account", 0, NULL, NULL));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+    EXPECT(strstr(error_of(tx), "'two'"));
+    finish(tx, transaction);
+    EXPECT_EQ(2, postgres_count(&scene.server, "SELECT count(*) FROM account"));
+    scene_end(&scene);
+}
