@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Resource managers that need a client library, each a shared library of its own, so that nobody pays
 # for what he does not use: src/rm/NAME becomes libktm-NAME.so, built when pkg-config finds the client
-# library. What it shares with libktm.so are the public headers; of base/ it brings its own copy.
+# library. What it shares with libktm.so are the public headers; of base/, and of sys/ if it stands on it,
+# it brings its own copy.
 #
 #   ktm_NAME_objects   its compilation, for the tests, which link it with ktm_internal
 #   ktm-NAME           the shared library; it exports ktm_NAME_*
@@ -9,7 +10,10 @@
 find_package(PkgConfig REQUIRED)
 file(GLOB KTM_BASE_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/base/*.c)
 
-# ktm_add_manager(NAME MODULE): MODULE is the client library's name in pkg-config.
+file(GLOB KTM_SYS_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/sys/*.c)
+list(FILTER KTM_SYS_SOURCES EXCLUDE REGEX "/(sim[a-z_]*|fault)\\.c$")
+
+# ktm_add_manager(NAME MODULE [SOURCES…]): MODULE is the client library's name in pkg-config.
 function(ktm_add_manager name module)
     string(TOUPPER ${name} upper)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/rm/${name}/*.c)
@@ -27,7 +31,7 @@ function(ktm_add_manager name module)
     set(map ${PROJECT_BINARY_DIR}/ktm-${name}.map)
     file(CONFIGURE OUTPUT ${map}
         CONTENT "KTM_${upper}_0 { global: ktm_${name}_*; local: *; };\n")
-    add_library(ktm-${name} SHARED $<TARGET_OBJECTS:ktm_${name}_objects> ${KTM_BASE_SOURCES})
+    add_library(ktm-${name} SHARED $<TARGET_OBJECTS:ktm_${name}_objects> ${KTM_BASE_SOURCES} ${ARGN})
     target_link_libraries(ktm-${name} PUBLIC ktm
         PRIVATE $<BUILD_INTERFACE:ktm_flags> ${KTM_${upper}_LINK_LIBRARIES})
     set_target_properties(ktm-${name} PROPERTIES
@@ -45,3 +49,4 @@ function(ktm_add_manager name module)
 endfunction()
 
 ktm_add_manager(postgres libpq)
+ktm_add_manager(sqlite sqlite3 ${KTM_SYS_SOURCES})
