@@ -223,20 +223,22 @@ guid_map_deinit(struct guid_map *map)
 }
 
 static void
-table_drain(struct guid_table *table, void (*gone)(struct guid_link *link))
+table_drain(struct guid_table *table, void (*gone)(void *context, struct guid_link *link),
+            void *context)
 {
     for (size_t i = 0; i < table->bucket_count; i++)
         for (struct guid_link *link; (link = table->buckets[i]); table->count--) {
             table->buckets[i] = link->next;
-            gone(link);
+            gone(context, link);
         }
 }
 
 void
-guid_map_drain(struct guid_map *map, void (*gone)(struct guid_link *link))
+guid_map_drain(struct guid_map *map, void (*gone)(void *context, struct guid_link *link),
+               void *context)
 {
-    table_drain(&map->young, gone);
-    table_drain(&map->old, gone);
+    table_drain(&map->young, gone, context);
+    table_drain(&map->old, gone, context);
     guid_map_deinit(map);
 }
 

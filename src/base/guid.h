@@ -45,7 +45,8 @@ guid_map_count(const struct guid_map *map)
 void guid_map_init(struct guid_map *map);
 void guid_map_deinit(struct guid_map *map); /* must be empty */
 /* Takes everything out, tells of each, and makes it an empty map. */
-void guid_map_drain(struct guid_map *map, void (*gone)(struct guid_link *link));
+void guid_map_drain(struct guid_map *map, void (*gone)(void *context, struct guid_link *link),
+                    void *context);
 /* The link's guid must be set and not be in the map. Answers: INSUFFICIENT_RESOURCES. */
 NTSTATUS guid_map_add(struct guid_map *map, struct guid_link *link) must_use;
 void guid_map_remove(struct guid_map *map, struct guid_link *link); /* must be in the map */

@@ -170,9 +170,9 @@ TEST(the_map_gives_memory_back_but_keeps_16_buckets)
 static unsigned drained;
 
 static void
-count_drained(struct guid_link *link)
+count_drained(void *context, struct guid_link *link)
 {
-    (void)link;
+    (void)context, (void)link;
     drained++;
 }
 
@@ -195,7 +195,7 @@ TEST(what_comes_and_goes_stays_among_the_young)
         guid_map_remove(&map, &guest);
     }
     EXPECT_EQ(2048, map.old.count);
-    guid_map_drain(&map, count_drained);
+    guid_map_drain(&map, count_drained, NULL);
     EXPECT_EQ(COUNT, drained);
     EXPECT_EQ(0, guid_map_count(&map));
     free(links);

@@ -274,6 +274,7 @@ rm_start(struct ktm_rm *rm, HANDLE tm, const char *description)
     TRY(rm_register(rm, tm, description));
     if (rm->options.mode == KTM_RM_CALLBACKS)
         TRY(callbacks_enable(rm));
+    TRY(kit_list(rm));
     status = NtRecoverResourceManager(atomic_load(&rm->handle));
     if (!NT_SUCCESS(status))
         return status;
@@ -310,6 +311,7 @@ ktm_rm_open(HANDLE tm, const struct ktm_rm_options *options, struct ktm_rm **out
     sys_mutex_init(&rm->mutex);
     guid_map_init(&rm->branches);
     guid_map_init(&rm->recovered);
+    guid_map_init(&rm->left);
     list_init(&rm->all);
     list_init(&rm->debts);
     list_init(&rm->buried);
@@ -328,8 +330,16 @@ ktm_rm_open(HANDLE tm, const struct ktm_rm_options *options, struct ktm_rm **out
 }
 
 static void
-recovered_free(struct guid_link *link)
+left_free(void *context, struct guid_link *link)
 {
+    (void)context;
+    free(container_of(link, struct left, link));
+}
+
+static void
+recovered_free(void *context, struct guid_link *link)
+{
+    (void)context;
     free(container_of(link, struct recovered, link));
 }
 
@@ -350,7 +360,8 @@ ktm_rm_close(struct ktm_rm *rm)
     while (!list_is_empty(&rm->all))
         branch_close(list_first(&rm->all, struct branch, in_all));
     branches_exhume(rm);
-    guid_map_drain(&rm->recovered, recovered_free);
+    guid_map_drain(&rm->recovered, recovered_free, NULL);
+    guid_map_drain(&rm->left, left_free, NULL);
     guid_map_deinit(&rm->branches);
     sys_mutex_deinit(&rm->mutex);
     free(rm);

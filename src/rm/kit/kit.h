@@ -35,7 +35,8 @@ struct ktm_rm {
     GUID identity;
     struct ktm_rm_options options;
     struct ktm_rm_author author;
-    struct guid_map branches;  /* by transaction, those that are not finished */
+    struct guid_map branches; /* by transaction, those that are not finished */
+    struct guid_map left; /* by enlistment: what earlier runs left prepared, until it is settled */
     struct guid_map recovered; /* by transaction: what the TM asked us to recover in this run */
     struct list all;           /* the branches that are not finished */
     struct list debts;         /* those that something is to be tried again for */
@@ -80,6 +81,12 @@ struct recovered {
     struct guid_link link;
 };
 
+/* What the author found, with the key as it was prepared. */
+struct left {
+    struct guid_link link;
+    struct ktm_rm_key key;
+};
+
 enum answer {
     ANSWER_PREPARED,
     ANSWER_READ_ONLY,
@@ -106,9 +113,6 @@ void branch_prepared(struct branch *branch);
 void last_notify(struct branch *branch, PKENLISTMENT object, ULONG notification);
 /* Looks what was decided, and says it. */
 void last_ask(struct branch *branch, PKENLISTMENT object);
-/* Signs that nobody will ask for any more. */
-void last_sweep(struct ktm_rm *rm);
-
 /* 'object' may be NULL: then the enlistment's handle is used to answer. */
 void branch_notify(struct branch *branch, PKENLISTMENT object, ULONG notification);
 /* Tries again what is owed. */
@@ -138,5 +142,7 @@ void kit_shut_down(struct ktm_rm *rm, NTSTATUS why);
 /* Waits for something to do, until the deadline; does it, and all else that is there. */
 NTSTATUS kit_serve(struct ktm_rm *rm, uint64_t deadline) must_use;
 void kit_thread(void *rm);
-/* After the last RECOVER: rolls back what nobody knows. */
+/* Asks the author what earlier runs have left. Before the TM is asked. */
+NTSTATUS kit_list(struct ktm_rm *rm) must_use;
+/* After the last RECOVER: what nobody knows is rolled back, or its sign removed. */
 void kit_sweep(struct ktm_rm *rm);

@@ -12,8 +12,6 @@
  */
 #include "rm/kit/kit.h"
 
-#include <stdlib.h>
-
 static void
 tell_decision(struct branch *branch, PKENLISTMENT object, bool is_commit)
 {
@@ -97,32 +95,4 @@ last_notify(struct branch *branch, PKENLISTMENT object, ULONG notification)
     default:
         break;
     }
-}
-
-/* ---- signs that have done their duty ---- */
-
-static void
-sweep_one(void *context, const struct ktm_rm_key *key)
-{
-    struct ktm_rm *rm = context;
-    bool is_known;
-
-    if (!guid_equal(&key->manager, &rm->identity) || key->incarnation >= rm->options.incarnation)
-        return;
-    sys_mutex_lock(&rm->mutex);
-    is_known = guid_map_find(&rm->recovered, &key->transaction) != NULL;
-    sys_mutex_unlock(&rm->mutex);
-    if (!is_known)
-        rm->author.settled(rm->options.context, key);
-}
-
-void
-last_sweep(struct ktm_rm *rm)
-{
-    NTSTATUS status = STATUS_SUCCESS;
-
-    if (rm->author.list_in_doubt && rm->author.settled)
-        status = rm->author.list_in_doubt(rm->options.context, sweep_one, rm);
-    if (status != STATUS_SUCCESS)
-        kit_shut_down(rm, status);
 }

@@ -27,66 +27,88 @@ kit_shut_down(struct ktm_rm *rm, NTSTATUS why)
         NtClose(handle);
 }
 
-/* ---- what nobody knows ---- */
+/* ---- what was left ---- */
 
-struct keys {
+struct listing {
     struct ktm_rm *rm;
-    struct ktm_rm_key *at;
-    size_t count;
-    bool is_out_of_memory;
+    NTSTATUS status;
 };
 
-/* What this run prepares is under way and none of our business here; what the TM asked to recover
- * has an outcome, or will have. */
-static bool
-is_nobodys(struct ktm_rm *rm, const struct ktm_rm_key *key)
+/* What this run prepares is under way and none of our business here. */
+static void
+list_add(void *context, const struct ktm_rm_key *key)
 {
-    bool is_known;
+    struct listing *listing = context;
+    struct ktm_rm *rm = listing->rm;
+    struct left *left;
 
-    if (!guid_equal(&key->manager, &rm->identity) || key->incarnation >= rm->options.incarnation)
-        return false;
+    if (!guid_equal(&key->manager, &rm->identity) || key->incarnation >= rm->options.incarnation ||
+        guid_map_find(&rm->left, &key->enlistment))
+        return;
+    left = calloc(1, sizeof(*left));
+    if (left) {
+        left->link.guid = key->enlistment;
+        left->key = *key;
+    }
+    if (!left || guid_map_add(&rm->left, &left->link) != STATUS_SUCCESS) {
+        free(left);
+        listing->status = STATUS_INSUFFICIENT_RESOURCES;
+    }
+}
+
+NTSTATUS
+kit_list(struct ktm_rm *rm)
+{
+    struct listing listing = {.rm = rm};
+
+    if (!rm->author.list_in_doubt)
+        return STATUS_SUCCESS;
+    TRY(rm->author.list_in_doubt(rm->options.context, list_add, &listing));
+    return listing.status == STATUS_SUCCESS ? STATUS_SUCCESS : status_raise(listing.status);
+}
+
+/* What the TM asked to recover has an outcome, or will have. */
+static bool
+is_known(struct ktm_rm *rm, const struct left *left)
+{
+    bool is;
+
     sys_mutex_lock(&rm->mutex);
-    is_known = guid_map_find(&rm->recovered, &key->transaction) != NULL;
+    is = guid_map_find(&rm->recovered, &left->key.transaction) != NULL;
     sys_mutex_unlock(&rm->mutex);
-    return !is_known;
+    return is;
+}
+
+/* Presumed abort [RECOV-32]. What cannot be rolled back now stays listed, for the next start. */
+static void
+sweep_one(struct ktm_rm *rm, const struct left *left)
+{
+    if (rm->options.is_last_resource) {
+        if (rm->author.settled)
+            rm->author.settled(rm->options.context, &left->key);
+        return;
+    }
+    if (rm->author.rollback(rm->options.context, NULL, &left->key) == KTM_RM_DONE)
+        return;
+    sys_mutex_lock(&rm->mutex);
+    rm->let_go++;
+    sys_mutex_unlock(&rm->mutex);
 }
 
 static void
-keys_add(void *context, const struct ktm_rm_key *key)
+sweep_link(void *rm, struct guid_link *link)
 {
-    struct keys *keys = context;
-    struct ktm_rm_key *more;
+    struct left *left = container_of(link, struct left, link);
 
-    if (!is_nobodys(keys->rm, key))
-        return;
-    more = realloc(keys->at, (keys->count + 1) * sizeof(*more));
-    if (!more) {
-        keys->is_out_of_memory = true;
-        return;
-    }
-    keys->at = more;
-    more[keys->count++] = *key;
+    if (!is_known(rm, left))
+        sweep_one(rm, left);
+    free(left);
 }
 
 void
 kit_sweep(struct ktm_rm *rm)
 {
-    struct keys keys = {.rm = rm};
-    NTSTATUS status = STATUS_SUCCESS;
-
-    if (rm->author.list_in_doubt)
-        status = rm->author.list_in_doubt(rm->options.context, keys_add, &keys);
-    for (size_t i = 0; i < keys.count; i++)
-        /* Presumed abort [RECOV-32]. What cannot be rolled back now stays listed, for the next
-         * start. */
-        if (rm->author.rollback(rm->options.context, NULL, &keys.at[i]) != KTM_RM_DONE) {
-            sys_mutex_lock(&rm->mutex);
-            rm->let_go++;
-            sys_mutex_unlock(&rm->mutex);
-        }
-    free(keys.at);
-    if (status != STATUS_SUCCESS || keys.is_out_of_memory)
-        kit_shut_down(rm, status != STATUS_SUCCESS ? status : STATUS_INSUFFICIENT_RESOURCES);
+    guid_map_drain(&rm->left, sweep_link, rm);
 }
 
 /* ---- notifications ---- */
@@ -109,11 +131,7 @@ kit_handle(struct ktm_rm *rm, PKENLISTMENT object, const TRANSACTION_NOTIFICATIO
             kit_shut_down(rm, status);
         break;
     case TRANSACTION_NOTIFY_LAST_RECOVER:
-        if (atomic_load(&rm->down) != 0)
-            break;
-        if (rm->options.is_last_resource)
-            last_sweep(rm);
-        else
+        if (atomic_load(&rm->down) == 0)
             kit_sweep(rm);
         break;
     default:

@@ -100,10 +100,18 @@ other_prepare(void *context, void *work, const struct ktm_rm_key *key)
     return KTM_RM_DONE;
 }
 
+/* After a restart the key is the one that prepare was given, with the incarnation of then. */
+static void
+expect_key(const struct ktm_rm_key *key)
+{
+    EXPECT(!disk->other_is_prepared || memcmp(key, &disk->other_key, sizeof(*key)) == 0);
+}
+
 static enum ktm_rm_answer
 other_commit(void *context, void *work, const struct ktm_rm_key *key)
 {
-    (void)context, (void)work, (void)key;
+    (void)context, (void)work;
+    expect_key(key);
     disk->other_is_prepared = false;
     disk->other_is_committed = true;
     return KTM_RM_DONE;
@@ -112,7 +120,8 @@ other_commit(void *context, void *work, const struct ktm_rm_key *key)
 static enum ktm_rm_answer
 other_rollback(void *context, void *work, const struct ktm_rm_key *key)
 {
-    (void)context, (void)work, (void)key;
+    (void)context, (void)work;
+    expect_key(key);
     disk->other_is_prepared = false;
     return KTM_RM_DONE;
 }
