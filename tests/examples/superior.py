@@ -18,6 +18,7 @@ from replay import History, Image
 SUPERIOR = os.path.join(kit.BUILD, "examples", "superior")
 DONE, ROLLED_BACK, UNFINISHED = 0, 1, 3
 SITES = ("east", "west")
+HOMES = SITES
 
 
 class Lab(crash.Lab):
@@ -73,7 +74,7 @@ class Lab(crash.Lab):
 
     def go_on(self, **settings):
         """Nobody waits for an answer, and the next transaction works."""
-        for site in SITES:
+        for site in HOMES:
             outcome = self.ktm("status", site, **settings)
             if outcome.code != 0 or '"transaction"' in outcome.out:
                 return f"{site} still has something to do: {outcome}"
@@ -99,7 +100,7 @@ def hurt(lab, point):
         return "", f"died of something else: {outcome}"
     if at % 3 == 0:
         # The sites first, each alone: what they have prepared stays in doubt until we come.
-        for site in SITES[:: 1 if at % 2 else -1]:
+        for site in HOMES[:: 1 if at % 2 else -1]:
             lab.ktm("recover", site)
     state, problem = lab.settle("old" if is_used else "", promise(verb, outcome))
     if not problem and at % 4 == 0:
@@ -144,7 +145,7 @@ def lose_power(lab, point):
     old = "old" if is_used else ""
     promised = promise(verb, outcome) if at >= length else ""
     if at % 3 == 0:
-        lab.ktm("recover", SITES[at // 3 % 2], inodes=lab.inodes)
+        lab.ktm("recover", HOMES[at // 3 % len(HOMES)], inodes=lab.inodes)
     settled, problem = lab.settle(old, promised, inodes=lab.inodes)
     if not problem and at % 7 == 0:
         problem = lab.go_on(inodes=lab.inodes)
