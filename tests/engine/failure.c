@@ -159,5 +159,39 @@ TEST(a_forget_that_cannot_be_written_takes_the_tm_offline) /* LOG-11 LOG-06 TM-S
     EXPECT(AS_TX(tx)->object.signal & SIGNAL_SET);
     EXPECT_EQ(KTM_OFFLINE, stage_inside()->core.state);
     EXPECT_EQ(OUTCOME_ABORTED, AS_TX(undecided)->outcome); /* LOG-13 */
+    stage_close(en);
+    stage_close(tx);
+    stage_end();
+}
+
+/* The root has decided; the branch hears of it when its log can be written again. Nobody waits for
+ * that. */
+TEST(a_branch_whose_log_fails_holds_nobody_up) /* PT-36 PT-42 BR-03 SIG-01 */
+{
+    GUID guid = stage_guid(2);
+    struct object *rm, *other, *other_rm, *tx, *en, *other_en;
+
+    begin();
+    rm = stage_rm(1, 0);
+    EXPECT_OK(engine_tm_create(stage.engine, "/other", NULL, 0, &other));
+    EXPECT_OK(engine_tm_recover(other, NULL));
+    EXPECT_OK(engine_rm_create(other, &guid, 0, NULL, 0, &other_rm));
+    EXPECT_STATUS(STATUS_PENDING, engine_rm_recover(other_rm));
+    tx = stage_tx();
+    en = stage_en(rm, tx, STAGE_TWO);
+    other_en = stage_en(other_rm, tx, STAGE_TWO);
+    stage_commit(tx);
+    stage_say(other_en, KTM_EN_PREPARE_COMPLETE);
+    sys_fault_plan(stage.fault, &(struct sys_fault_rule){.calls = FAULT_WRITE,
+                                                         .n = 2, /* behind the root's COMMIT */
+                                                         .status = STATUS_IO_DEVICE_ERROR,
+                                                         .is_lasting = true});
+    stage_say(en, KTM_EN_PREPARE_COMPLETE);
+    EXPECT_EQ(OUTCOME_COMMITTED, AS_TX(tx)->outcome);
+    EXPECT_EQ(KTM_ONLINE, stage_inside()->core.state);
+    EXPECT_EQ(KTM_OFFLINE, AS_TM(other)->core.state);
+    EXPECT(!(AS_TX(tx)->object.signal & SIGNAL_SET));
+    stage_say(en, KTM_EN_COMMIT_COMPLETE);
+    EXPECT(AS_TX(tx)->object.signal & SIGNAL_SET);
     stage_end();
 }
