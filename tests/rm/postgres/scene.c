@@ -2,7 +2,10 @@
 /* What the tests of the resource manager for PostgreSQL have in common. */
 #include "tests/rm/postgres/scene.h"
 
+#include <signal.h>
 #include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* ---- the other participant ---- */
 
@@ -13,7 +16,21 @@ other_prepare(void *context, void *work, const struct ktm_rm_key *key)
 
     (void)work;
     (void)key;
+    if (scene->at_prepare)
+        scene->at_prepare(scene);
     return atomic_load(&scene->other_refuses) ? KTM_RM_NO : KTM_RM_DONE;
+}
+
+static enum ktm_rm_answer
+other_commit(void *context, void *work, const struct ktm_rm_key *key)
+{
+    struct scene *scene = context;
+
+    (void)work;
+    (void)key;
+    if (scene->at_commit)
+        scene->at_commit(scene);
+    return KTM_RM_DONE;
 }
 
 static enum ktm_rm_answer
@@ -26,7 +43,7 @@ other_finish(void *context, void *work, const struct ktm_rm_key *key)
 }
 
 static const struct ktm_rm_author other_author = {
-    .prepare = other_prepare, .commit = other_finish, .rollback = other_finish};
+    .prepare = other_prepare, .commit = other_commit, .rollback = other_finish};
 
 static NTSTATUS
 other_make(void *argument, const struct ktm_rm_key *key, void **work)
@@ -87,7 +104,7 @@ scene_close(struct scene *scene)
 }
 
 void
-scene_start(struct scene *scene, const char *settings)
+scene_prepare(struct scene *scene, const char *settings)
 {
     *scene = (struct scene){.options = {.mode = KTM_RM_CALLBACKS, .patience_ms = 0}};
     scene->options.report = take_report;
@@ -96,6 +113,12 @@ scene_start(struct scene *scene, const char *settings)
     postgres_start(&scene->server, settings);
     postgres_ask(&scene->server, "CREATE TABLE account (id int PRIMARY KEY, amount int NOT NULL);"
                                  "INSERT INTO account VALUES (1, 100), (2, 100)");
+}
+
+void
+scene_start(struct scene *scene, const char *settings)
+{
+    scene_prepare(scene, settings);
     scene_open(scene);
 }
 
@@ -115,6 +138,19 @@ scene_begin_alone(struct scene *scene, struct ktm_postgres_tx **tx)
 
     EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene->tm, 0, 0,
                                   0, NULL, NULL));
+    EXPECT_OK(ktm_postgres_begin(scene->rm, transaction, tx));
+    return transaction;
+}
+
+HANDLE
+scene_begin_after_other(struct scene *scene, struct ktm_postgres_tx **tx)
+{
+    HANDLE transaction;
+    void *work;
+
+    EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene->tm, 0, 0,
+                                  0, NULL, NULL));
+    EXPECT_OK(ktm_rm_enlist(scene->other, transaction, other_make, scene, &work));
     EXPECT_OK(ktm_postgres_begin(scene->rm, transaction, tx));
     return transaction;
 }
@@ -154,4 +190,32 @@ long
 scene_prepared(struct scene *scene)
 {
     return postgres_count(&scene->server, "SELECT count(*) FROM pg_prepared_xacts");
+}
+
+/* ---- processes ---- */
+
+void
+scene_in_child(struct scene *scene, void (*run)(struct scene *scene))
+{
+    pid_t child = fork();
+    int status;
+
+    EXPECT(child >= 0);
+    if (child == 0) {
+        scene_open(scene);
+        run(scene);
+        _exit(0);
+    }
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    if (WIFEXITED(status))
+        EXPECT_EQ(0, WEXITSTATUS(status));
+    else
+        EXPECT_EQ(SIGKILL, WTERMSIG(status));
+}
+
+void
+scene_kill_self(struct scene *scene)
+{
+    (void)scene;
+    kill(getpid(), SIGKILL);
 }
