@@ -828,7 +828,7 @@ is_in_staged(const struct plan *plan, const struct plan_dir *dir)
 static NTSTATUS
 staged_remove(struct performer *self, const struct plan_object *object, bool *wanted)
 {
-    uint32_t slot = self->plan->chains[object->chain].slots[0];
+    uint32_t slot = plan_first_slot(&self->plan->chains[object->chain]);
     const struct plan_slot *it = &self->plan->slots[slot];
     struct seen seen;
 

@@ -100,6 +100,13 @@ struct plan {
 void plan_destroy(struct plan *plan);
 OWNED_BY(struct plan, plan_destroy)
 
+/* Where the first object of a chain is before anything has moved. */
+static inline uint32_t
+plan_first_slot(const struct plan_chain *chain)
+{
+    return chain->lead != PLAN_NONE ? chain->lead : chain->slots[0];
+}
+
 /* Each adds one and returns its index. Answers: INSUFFICIENT_RESOURCES. Texts are copied. */
 NTSTATUS plan_create(struct plan **out) must_use;
 NTSTATUS plan_add_dir(struct plan *plan, uint32_t inside, const char *path,

@@ -260,7 +260,7 @@ plan_stage_slot(const struct plan *plan, const struct view_node *node)
     const struct plan_object *object = &plan->objects[node->plan_index];
 
     CHECK(object->is_staged && object->position == 1);
-    return &plan->slots[plan->chains[object->chain].slots[0]];
+    return &plan->slots[plan_first_slot(&plan->chains[object->chain])];
 }
 
 /* ---- chains ---- */
@@ -336,18 +336,65 @@ chain_length(struct view_node *first)
     return count;
 }
 
+static bool
+is_on_chain(const struct view_node *first, const struct view_node *sought)
+{
+    const struct view_node *node = first;
+
+    do {
+        if (node == sought)
+            return true;
+        node = displaced_by(node);
+    } while (node && node != first);
+    return false;
+}
+
+/* Whether the directory moves when the chain does: it is, or is below, one of its objects. */
+static bool
+moves_with_chain(const struct maker *maker, const struct view_node *first,
+                 const struct view_dir *dir)
+{
+    for (size_t i = 0; i < maker->top_count && !dir->maker; i++)
+        if (is_at_or_below(dir->path, &maker->tops[i]) && is_on_chain(first, maker->tops[i].node))
+            return true;
+    return false;
+}
+
+/* Where the hand can be: in 'wanted', unless that moves with the chain, for nothing can be
+ * exchanged with what it is in. The outermost of the objects stands in a directory that does not.
+ */
+static struct view_dir *
+hand_dir(const struct maker *maker, const struct view_node *first, struct view_dir *wanted)
+{
+    const struct view_node *node = first;
+
+    if (!moves_with_chain(maker, first, wanted))
+        return wanted;
+    do {
+        if (node->origin == NODE_DISK && !moves_with_chain(maker, first, node->home->dir))
+            return node->home->dir;
+        node = displaced_by(node);
+    } while (node && node != first);
+    return wanted;
+}
+
 /* The first slot: hidden where it must be, and the lead to it. */
 static NTSTATUS
 chain_begin(struct maker *maker, uint32_t index, struct view_node *first, bool is_cycle)
 {
-    uint32_t *slot = &maker->plan->chains[index].slots[0];
+    struct plan_chain *chain = &maker->plan->chains[index];
+    struct view_dir *hand;
 
-    if (first->origin != NODE_DISK)
-        return slot_of_stage(maker, first, slot);
-    if (is_cycle || maker->plan->chains[index].count == 1)
-        return slot_of_name(maker, first->home, slot);
-    TRY(slot_of_name(maker, first->home, &maker->plan->chains[index].lead));
-    return slot_hidden(maker, first->place->dir, 0, slot);
+    if (is_cycle || (first->origin == NODE_DISK && chain->count == 1))
+        return slot_of_name(maker, first->home, &chain->slots[0]);
+    hand = hand_dir(maker, first, first->place->dir);
+    if (first->origin == NODE_DISK)
+        TRY(slot_of_name(maker, first->home, &chain->lead));
+    else if (hand == first->place->dir)
+        return slot_of_stage(maker, first, &chain->slots[0]);
+    else
+        TRY(slot_of_stage(maker, first, &chain->lead));
+    return slot_hidden(maker, hand, 0, &chain->slots[0]);
 }
 
 /* The last slot of one that is removed: in the hand, when that is hidden. */
@@ -384,6 +431,20 @@ chain_add(struct maker *maker, struct view_node *first, bool is_cycle)
     return chain_end(maker, index, first, is_cycle);
 }
 
+/* The name in the hand of one that goes round is the home of its first. */
+static struct view_node *
+cycle_first(const struct maker *maker, struct view_node *any)
+{
+    struct view_node *node = any;
+
+    do {
+        if (!moves_with_chain(maker, any, node->home->dir))
+            return node;
+        node = displaced_by(node);
+    } while (node != any);
+    return any;
+}
+
 static NTSTATUS
 chains_add(struct maker *maker)
 {
@@ -396,7 +457,7 @@ chains_add(struct maker *maker)
     LIST_EACH (node, &maker->work->view.nodes, in_view)
         if (node->plan_index != PLAN_NONE &&
             maker->plan->objects[node->plan_index].chain == PLAN_NONE)
-            TRY(chain_add(maker, node, true));
+            TRY(chain_add(maker, cycle_first(maker, node), true));
     return STATUS_SUCCESS;
 }
 

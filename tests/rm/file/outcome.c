@@ -79,6 +79,11 @@ static const struct scenario {
         {RENAME, "n", "m"}),
     OPS({PUT, "etc/q", "1"}, {ERASE, "etc/q"}, {MKDIR, "r"}, {RMDIR, "r"}, {PUT, "etc/a", "2"},
         {PUT, "etc/a", "3\n"}, {RENAME, "etc/a", "etc/a2"}, {RENAME, "etc/a2", "etc/a"}),
+    /* One after the other inside what the next one moves; and round in a circle. */
+    OPS({RENAME, "empty", "lib/inner"}, {RENAME, "lib", "empty"}, {RENAME, "empty/old", "lib"},
+        {PUT, "empty/old", "fresh\n"}),
+    OPS({RENAME, "lib/old", "t"}, {RENAME, "etc", "lib/old"}, {RENAME, "lib", "etc"},
+        {RENAME, "t", "lib"}),
     OPS({SYMLINK, "sym", "etc"}, {PUT, "sym/through", "t\n"}, {PUT, "etc/../lib/one", "l\n"}),
 };
 
