@@ -5,7 +5,7 @@
 # it brings its own copy.
 #
 #   ktm_NAME_objects   its compilation, for the tests, which link it with ktm_internal
-#   ktm-NAME           the shared library; it exports ktm_NAME_*
+#   ktm-NAME           the shared library; it exports ktm_NAME and ktm_NAME_*
 
 find_package(PkgConfig REQUIRED)
 file(GLOB KTM_BASE_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/base/*.c)
@@ -30,7 +30,7 @@ function(ktm_add_manager name module)
 
     set(map ${PROJECT_BINARY_DIR}/ktm-${name}.map)
     file(CONFIGURE OUTPUT ${map}
-        CONTENT "KTM_${upper}_0 { global: ktm_${name}_*; local: *; };\n")
+        CONTENT "KTM_${upper}_0 { global: ktm_${name}; ktm_${name}_*; local: *; };\n")
     add_library(ktm-${name} SHARED $<TARGET_OBJECTS:ktm_${name}_objects> ${KTM_BASE_SOURCES} ${ARGN})
     target_link_libraries(ktm-${name} PUBLIC ktm
         PRIVATE $<BUILD_INTERFACE:ktm_flags> ${KTM_${upper}_LINK_LIBRARIES})

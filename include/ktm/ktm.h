@@ -60,27 +60,27 @@ KTM_API struct ktm_home *ktm_of(struct ktm_tx *tx);
  * full length; 0: nothing was refused. */
 KTM_API size_t ktm_error(struct ktm_tx *tx, char *into, size_t size);
 
-/* ---- for authors of resource managers: what belongs to a home or a transaction ---- */
+/* ---- for authors of resource managers: a door of one's own ---- */
 
-struct ktm_part_kind {
-    /* Makes the part; 'owner' is the struct ktm_home or the struct ktm_tx it will belong to. */
-    NTSTATUS (*make)(void *owner, void *argument, void **part);
-    /* Lets go of it: at the end of its owner, in the reverse order. */
+/* How a resource manager is opened in a home, and takes part in a transaction. What cannot be done
+ * is said in 'why'. */
+struct ktm_manager_kind {
+    NTSTATUS (*open)
+    (HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm);
+    void (*shut)(void *rm);
+    NTSTATUS (*begin)(void *rm, HANDLE transaction, char *why, size_t why_size, void **part);
     void (*close)(void *part);
-    /* What it has to say about the last refusal, as ktm_error. NULL: nothing. */
+    /* What the part has to say about its last refusal, as ktm_error. */
     size_t (*error)(void *part, char *into, size_t size);
 };
 
-/* The part of that name, made now if it is asked for the first time. Two threads that ask at once
- * get the same. 'name': such as "postgres service=orders". Answers: what 'make' says;
- * INSUFFICIENT_RESOURCES, INVALID_PARAMETER. */
-KTM_API NTSTATUS ktm_part(struct ktm_home *home, const char *name, const struct ktm_part_kind *kind,
-                          void *argument, void **part);
-KTM_API NTSTATUS ktm_tx_part(struct ktm_tx *tx, const char *name, const struct ktm_part_kind *kind,
-                             void *argument, void **part);
-/* Says why something was refused, for ktm_error; returns 'status'. */
-KTM_API NTSTATUS ktm_tx_explain(struct ktm_tx *tx, NTSTATUS status, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+/* The part of that resource manager in the transaction. The manager is opened when its name is
+ * asked for the first time in the home, and shut with it; the part is begun when it is asked for
+ * the first time in the transaction, and closed with that. Two threads that ask at once get the
+ * same. 'name': such as "postgres service=orders". Answers: what 'open' and 'begin' say, ktm_error
+ * says why; INSUFFICIENT_RESOURCES, INVALID_PARAMETER. */
+KTM_API NTSTATUS ktm_use(struct ktm_tx *tx, const char *name, const struct ktm_manager_kind *kind,
+                         const void *argument, void **part);
 
 /* ---- descriptors, texts ---- */
 

@@ -88,6 +88,14 @@ KTM_API NTSTATUS ktm_postgres_open(HANDLE tm, const char *home, const char *conn
  * so. NULL: nothing. */
 KTM_API void ktm_postgres_shut(struct ktm_postgres_rm *rm);
 
+/* A database takes part in a transaction of ktm_begin (ktm.h), whose home keeps the resource
+ * manager. The same object each time for the same text; it ends with the transaction: not to be
+ * closed. One database for each home; for more, open them with names. Answers: those of
+ * ktm_postgres_open and ktm_postgres_begin; ktm_error says why. */
+struct ktm_tx;
+KTM_API NTSTATUS ktm_postgres(struct ktm_tx *tx, const char *conninfo,
+                              struct ktm_postgres_tx **out);
+
 KTM_API HANDLE ktm_postgres_tm(struct ktm_postgres_rm *rm); /* not to be closed */
 KTM_API struct ktm_rm *
 ktm_postgres_kit(struct ktm_postgres_rm *rm); /* for ktm_rm_run, unfinished */

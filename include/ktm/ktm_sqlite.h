@@ -81,6 +81,12 @@ KTM_API NTSTATUS ktm_sqlite_open(HANDLE tm, const char *home, const char *databa
  * nothing. */
 KTM_API void ktm_sqlite_shut(struct ktm_sqlite_rm *rm);
 
+/* A database takes part in a transaction of ktm_begin (ktm.h), whose home keeps the resource
+ * manager. The same object each time for the same text; it ends with the transaction: not to be
+ * closed. Answers: those of ktm_sqlite_open and ktm_sqlite_begin; ktm_error says why. */
+struct ktm_tx;
+KTM_API NTSTATUS ktm_sqlite(struct ktm_tx *tx, const char *database, struct ktm_sqlite_tx **out);
+
 KTM_API HANDLE ktm_sqlite_tm(struct ktm_sqlite_rm *rm);          /* not to be closed */
 KTM_API struct ktm_rm *ktm_sqlite_kit(struct ktm_sqlite_rm *rm); /* for ktm_rm_run and its like */
 

@@ -13,9 +13,18 @@ struct parts {
     struct list list;        /* newest first */
 };
 
+/* One of them; what it is, its owner knows. */
+struct part_kind {
+    NTSTATUS (*make)(void *argument, void **part);
+    void (*close)(const void *owner, void *part);
+    size_t (*error)(const void *owner, void *part, char *into,
+                    size_t size); /* NULL: says nothing */
+};
+
 void parts_init(struct parts *parts);
 void parts_deinit(struct parts *parts); /* closes all, in the reverse order */
-NTSTATUS parts_get(struct parts *parts, const char *name, const struct ktm_part_kind *kind,
-                   void *owner, void *argument, void **part) must_use;
+/* The part of that name, made now if there is none; 'owner' comes back in close and error. */
+NTSTATUS parts_get(struct parts *parts, const char *name, const struct part_kind *kind,
+                   const void *owner, void *argument, void **part) must_use;
 /* What the first of them that has something to say says. */
 size_t parts_error(struct parts *parts, char *into, size_t size);

@@ -142,12 +142,3 @@ ktm_home_path(const struct ktm_home *home)
 {
     return home->path;
 }
-
-NTSTATUS
-ktm_part(struct ktm_home *home, const char *name, const struct ktm_part_kind *kind, void *argument,
-         void **part)
-{
-    if (!home || !name || !kind || !kind->make || !part)
-        return status_raise(STATUS_INVALID_PARAMETER);
-    return parts_get(&home->parts, name, kind, home, argument, part);
-}

@@ -7,7 +7,8 @@
 
 struct part {
     struct list in_parts;
-    const struct ktm_part_kind *kind;
+    const struct part_kind *kind;
+    const void *owner;
     void *made;
     char name[];
 };
@@ -27,8 +28,7 @@ parts_deinit(struct parts *parts)
         struct part *part = list_first(&parts->list, struct part, in_parts);
 
         list_remove(&part->in_parts);
-        if (part->kind->close)
-            part->kind->close(part->made);
+        part->kind->close(part->owner, part->made);
         free(part);
     }
     sys_mutex_deinit(&parts->mutex);
@@ -50,7 +50,7 @@ find(struct parts *parts, const char *name)
 
 /* With nobody else making one. */
 static NTSTATUS
-make(struct parts *parts, const char *name, const struct ktm_part_kind *kind, void *owner,
+make(struct parts *parts, const char *name, const struct part_kind *kind, const void *owner,
      void *argument, struct part **out)
 {
     struct part *part = calloc(1, sizeof(*part) + strlen(name) + 1);
@@ -60,7 +60,8 @@ make(struct parts *parts, const char *name, const struct ktm_part_kind *kind, vo
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     strcpy(part->name, name);
     part->kind = kind;
-    status = kind->make(owner, argument, &part->made);
+    part->owner = owner;
+    status = kind->make(argument, &part->made);
     if (status != STATUS_SUCCESS) {
         free(part);
         return status;
@@ -73,7 +74,7 @@ make(struct parts *parts, const char *name, const struct ktm_part_kind *kind, vo
 }
 
 NTSTATUS
-parts_get(struct parts *parts, const char *name, const struct ktm_part_kind *kind, void *owner,
+parts_get(struct parts *parts, const char *name, const struct part_kind *kind, const void *owner,
           void *argument, void **made)
 {
     struct part *part = find(parts, name);
@@ -100,7 +101,7 @@ parts_error(struct parts *parts, char *into, size_t size)
     sys_mutex_lock(&parts->mutex);
     LIST_EACH (part, &parts->list, in_parts)
         if (length == 0 && part->kind->error)
-            length = part->kind->error(part->made, into, size);
+            length = part->kind->error(part->owner, part->made, into, size);
     sys_mutex_unlock(&parts->mutex);
     return length;
 }

@@ -2,7 +2,6 @@
 /* Transactions of applications: begin, commit, why not. */
 #include "rm/app/home.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,27 +65,14 @@ ktm_of(struct ktm_tx *tx)
     return tx->home;
 }
 
-NTSTATUS
-ktm_tx_part(struct ktm_tx *tx, const char *name, const struct ktm_part_kind *kind, void *argument,
-            void **part)
-{
-    if (!tx || !name || !kind || !kind->make || !part)
-        return status_raise(STATUS_INVALID_PARAMETER);
-    return parts_get(&tx->parts, name, kind, tx, argument, part);
-}
-
 /* ---- why not ---- */
 
-NTSTATUS
-ktm_tx_explain(struct ktm_tx *tx, NTSTATUS status, const char *format, ...)
+static NTSTATUS
+explain(struct ktm_tx *tx, NTSTATUS status, const char *text)
 {
-    va_list arguments;
-
-    va_start(arguments, format);
     sys_mutex_lock(&tx->mutex);
-    vsnprintf(tx->why, sizeof(tx->why), format, arguments);
+    snprintf(tx->why, sizeof(tx->why), "%s", text);
     sys_mutex_unlock(&tx->mutex);
-    va_end(arguments);
     return status;
 }
 
@@ -133,7 +119,7 @@ ktm_commit(struct ktm_tx *tx)
 {
     NTSTATUS status = NtCommitTransaction(tx->handle, TRUE);
 
-    return ktm_tx_explain(tx, status, "%s", reason(status));
+    return explain(tx, status, reason(status));
 }
 
 NTSTATUS
@@ -141,5 +127,83 @@ ktm_rollback(struct ktm_tx *tx)
 {
     NTSTATUS status = NtRollbackTransaction(tx->handle, TRUE);
 
-    return ktm_tx_explain(tx, status, "%s", reason(status));
+    return explain(tx, status, reason(status));
+}
+
+/* ---- resource managers ---- */
+
+struct use {
+    struct ktm_tx *tx;
+    const struct ktm_manager_kind *kind;
+    const void *argument;
+    void *rm;
+};
+
+static NTSTATUS
+told(const struct use *use, NTSTATUS status, const char *why)
+{
+    if (status == STATUS_SUCCESS)
+        return status;
+    return explain(use->tx, status, why[0] ? why : ktm_status_text(status));
+}
+
+static NTSTATUS
+manager_open(void *argument, void **rm)
+{
+    struct use *use = argument;
+    struct ktm_home *home = use->tx->home;
+    char why[512] = "";
+    NTSTATUS status =
+        use->kind->open(home->manager, home->path, use->argument, why, sizeof(why), rm);
+
+    return told(use, status, why);
+}
+
+static void
+manager_shut(const void *owner, void *rm)
+{
+    const struct ktm_manager_kind *kind = owner;
+
+    kind->shut(rm);
+}
+
+static NTSTATUS
+part_begin(void *argument, void **part)
+{
+    struct use *use = argument;
+    char why[512] = "";
+    NTSTATUS status = use->kind->begin(use->rm, use->tx->handle, why, sizeof(why), part);
+
+    return told(use, status, why);
+}
+
+static void
+part_close(const void *owner, void *part)
+{
+    const struct ktm_manager_kind *kind = owner;
+
+    kind->close(part);
+}
+
+static size_t
+part_error(const void *owner, void *part, char *into, size_t size)
+{
+    const struct ktm_manager_kind *kind = owner;
+
+    return kind->error ? kind->error(part, into, size) : 0;
+}
+
+NTSTATUS
+ktm_use(struct ktm_tx *tx, const char *name, const struct ktm_manager_kind *kind,
+        const void *argument, void **part)
+{
+    static const struct part_kind managers = {.make = manager_open, .close = manager_shut};
+    static const struct part_kind parts = {
+        .make = part_begin, .close = part_close, .error = part_error};
+    struct use use = {.tx = tx, .kind = kind, .argument = argument};
+
+    if (!tx || !name || !kind || !part)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(parts_get(&tx->home->parts, name, &managers, kind, &use, &use.rm));
+    return parts_get(&tx->parts, name, &parts, kind, &use, part);
 }

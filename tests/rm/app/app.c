@@ -156,59 +156,94 @@ TEST(nothing_is_not_an_argument)
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_open(NULL, NULL));
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_begin(ktm, NULL));
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_files(NULL, &files));
-    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_part(ktm, "x", NULL, NULL, (void **)&files));
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_use(NULL, "x", NULL, NULL, (void **)&files));
     ktm_shut(ktm);
 }
 
-/* ---- parts ---- */
+/* ---- a door of one's own ---- */
 
-static unsigned made, closed;
-static char order[8];
+static unsigned opened, begun;
+static char order[16];
+
+static void
+note(char letter)
+{
+    order[strlen(order)] = letter;
+}
 
 static NTSTATUS
-part_make(void *owner, void *argument, void **part)
+store_open(HANDLE tm, const char *path, const void *argument, char *why, size_t why_size, void **rm)
 {
-    (void)owner;
-    if (!argument)
+    EXPECT(tm && strcmp(path, path_of("home")) == 0);
+    if (!argument) {
+        snprintf(why, why_size, "nothing to open");
         return STATUS_DISK_FULL;
+    }
     usleep(1000);
-    __atomic_fetch_add(&made, 1, __ATOMIC_SEQ_CST);
-    *part = argument;
+    __atomic_fetch_add(&opened, 1, __ATOMIC_SEQ_CST);
+    *rm = (void *)(uintptr_t)argument;
     return STATUS_SUCCESS;
 }
 
 static void
-part_close(void *part)
+store_shut(void *rm)
 {
-    order[closed++] = *(char *)part;
+    note(*(char *)rm);
 }
 
-static const struct ktm_part_kind kind = {.make = part_make, .close = part_close};
+static NTSTATUS
+store_begin(void *rm, HANDLE transaction, char *why, size_t why_size, void **part)
+{
+    (void)why, (void)why_size;
+    EXPECT(transaction);
+    __atomic_fetch_add(&begun, 1, __ATOMIC_SEQ_CST);
+    *part = rm;
+    return STATUS_SUCCESS;
+}
+
+static void
+store_close(void *part)
+{
+    note((char)(*(char *)part - 'a' + 'A'));
+}
+
+static const struct ktm_manager_kind kind = {
+    .open = store_open, .shut = store_shut, .begin = store_begin, .close = store_close};
 
 static void *
-ask(void *ktm)
+ask(void *tx)
 {
     void *part = NULL;
 
-    EXPECT_OK(ktm_part(ktm, "shared", &kind, "s", &part));
+    EXPECT_OK(ktm_use(tx, "shared", &kind, "s", &part));
     return part;
 }
 
-TEST(parts_are_made_once_and_closed_in_reverse)
+TEST(a_manager_is_opened_once_and_everything_ends_in_reverse)
 {
     struct ktm_home *ktm = home();
+    struct ktm_tx *tx, *second;
     pthread_t threads[8];
+    char why[100];
     void *part;
 
-    EXPECT_STATUS(STATUS_DISK_FULL, ktm_part(ktm, "a", &kind, NULL, &part));
-    EXPECT_OK(ktm_part(ktm, "a", &kind, "a", &part));
+    EXPECT_OK(ktm_begin(ktm, &tx));
+    EXPECT_STATUS(STATUS_DISK_FULL, ktm_use(tx, "a", &kind, NULL, &part));
+    EXPECT(ktm_error(tx, why, sizeof(why)) && strstr(why, "nothing to open"));
+    EXPECT_OK(ktm_use(tx, "a", &kind, "a", &part));
     EACH (thread, threads)
-        EXPECT_EQ(0, pthread_create(thread, NULL, ask, ktm));
+        EXPECT_EQ(0, pthread_create(thread, NULL, ask, tx));
     EACH (thread, threads) {
         EXPECT_EQ(0, pthread_join(*thread, &part));
         EXPECT(*(char *)part == 's');
     }
-    EXPECT_EQ(2, made);
+    EXPECT_EQ(2, opened);
+    EXPECT_EQ(2, begun);
+    EXPECT_OK(ktm_begin(ktm, &second));
+    EXPECT_OK(ktm_use(second, "a", &kind, NULL, &part)); /* it is open already */
+    EXPECT_EQ(2, opened);
+    ktm_end(second);
+    ktm_end(tx);
     ktm_shut(ktm);
-    EXPECT_TEXT("sa", order);
+    EXPECT_TEXT("ASAsa", order);
 }

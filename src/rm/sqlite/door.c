@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* SQLite in transactions of applications (ktm.h). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/base.h"
+#include "ktm.h"
+#include "ktm_sqlite.h"
+
+static NTSTATUS
+door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
+{
+    struct ktm_sqlite_rm *made = NULL;
+    NTSTATUS status = ktm_sqlite_open(tm, home, argument, NULL, why, why_size, &made);
+
+    *rm = made;
+    return status;
+}
+
+static void
+door_shut(void *rm)
+{
+    ktm_sqlite_shut(rm);
+}
+
+static NTSTATUS
+door_begin(void *rm, HANDLE transaction, char *why, size_t why_size, void **part)
+{
+    struct ktm_sqlite_tx *made = NULL;
+    NTSTATUS status = ktm_sqlite_begin(rm, transaction, why, why_size, &made);
+
+    *part = made;
+    return status;
+}
+
+static void
+door_close(void *part)
+{
+    ktm_sqlite_close(part);
+}
+
+static size_t
+door_error(void *part, char *into, size_t size)
+{
+    return ktm_sqlite_error(part, into, size);
+}
+
+NTSTATUS
+ktm_sqlite(struct ktm_tx *tx, const char *database, struct ktm_sqlite_tx **out)
+{
+    static const struct ktm_manager_kind kind = {.open = door_open,
+                                                 .shut = door_shut,
+                                                 .begin = door_begin,
+                                                 .close = door_close,
+                                                 .error = door_error};
+    void *part = NULL;
+    NTSTATUS status;
+    char *name;
+
+    if (!database || !out)
+        return STATUS_INVALID_PARAMETER;
+    if (asprintf(&name, "sqlite %s", database) < 0)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    status = ktm_use(tx, name, &kind, database, &part);
+    free(name);
+    if (status == STATUS_SUCCESS)
+        *out = part;
+    return status;
+}
