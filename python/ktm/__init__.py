@@ -6,6 +6,7 @@
     with ktm.transaction() as t:
         t.put("/etc/app/app.conf", text)
         t.delete("/etc/app/old.conf")
+        t.sqlite("/srv/app/app.db").execute("UPDATE settings SET value = ? WHERE name = ?", (2, "v"))
 
 The block commits at its end and is durable then; an exception in it rolls everything back and goes
 on. What is refused raises ktm.Error, with the status and a sentence that says what happened, to
@@ -124,6 +125,7 @@ class Transaction:
                         + _library.ktm_status_text(status).decode())
         self._tx = tx
         self._part = None
+        self._databases = {}
 
     def __enter__(self):
         return self
@@ -219,6 +221,17 @@ class Transaction:
         self._check(_library.ktm_file_read(self._files(), name, 0, buffer, info.size,
                                            ctypes.byref(got)))
         return buffer.raw[:got.value]
+
+    # ---- databases ----
+
+    def sqlite(self, path):
+        """The SQLite database takes part; see ktm._sqlite.Sqlite. Takes libktm-sqlite.so."""
+        from ._sqlite import Sqlite  # only who uses it needs it
+
+        name = os.path.abspath(path)
+        if name not in self._databases:
+            self._databases[name] = Sqlite(self, name)
+        return self._databases[name]
 
     # ---- inside ----
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 """The Python module: with ktm.transaction() as t."""
 import os
+import sqlite3
 import sys
 import tempfile
 
@@ -9,6 +10,7 @@ SOURCE = os.environ.get("KTM_SOURCE", os.path.dirname(os.path.dirname(os.path.di
     os.path.abspath(__file__)))))
 BUILD = os.environ.get("KTM_BUILD", os.path.join(SOURCE, "build", "debug"))
 os.environ.setdefault("KTM_LIBRARY", os.path.join(BUILD, "libktm.so"))
+os.environ.setdefault("KTM_SQLITE_LIBRARY", os.path.join(BUILD, "libktm-sqlite.so"))
 sys.path.insert(0, os.path.join(SOURCE, "python"))
 
 import ktm  # noqa: E402
@@ -76,9 +78,43 @@ def refusals(top, home):
     expect(ktm.status_name(0x12345678) == "0x12345678", "and numbers")
 
 
+def with_sqlite(top, home):
+    """A row and a file change together, or not at all."""
+    name, note = os.path.join(top, "app.db"), os.path.join(top, "note")
+    with sqlite3.connect(name) as other:
+        other.execute("CREATE TABLE account(id INTEGER PRIMARY KEY, amount, data)")
+        other.execute("INSERT INTO account VALUES(1, 100, NULL)")
+    other.close()
+    with ktm.transaction(home) as t:
+        database = t.sqlite(name)
+        expect(database is t.sqlite(name), "one part for a database")
+        database.execute("UPDATE account SET amount = amount - ?, data = ? WHERE id = ?",
+                         (30, b"\0x", 1))
+        expect(database.rowcount == 1, "how many rows have changed")
+        database.execute("INSERT INTO account VALUES(2, ?, ?)", (1.5, "zwei"))
+        expect(database.execute("SELECT * FROM account") == [(1, 70, b"\0x"), (2, 1.5, "zwei")],
+               "its own work is read, with its types")
+        expect(refused(Exception, database.execute, "SELECT * FROM nowhere"), "a refusal")
+        t.put(note, "70")
+    try:
+        with ktm.transaction(home) as t:
+            t.sqlite(name).execute("DELETE FROM account")
+            t.delete(note)
+            raise KeyError("no")
+    except KeyError:
+        pass
+    with sqlite3.connect(name) as other:
+        expect(other.execute("SELECT amount FROM account").fetchall() == [(70,), (1.5,)],
+               "row and file have changed together, and not changed together")
+    other.close()
+    expect(os.path.exists(note), "the file too")
+
+
 with tempfile.TemporaryDirectory(prefix="ktm-module.") as directory:
     commit_and_roll_back(directory, os.path.join(directory, "home"))
     other_steps(directory, os.path.join(directory, "home"))
     refusals(directory, os.path.join(directory, "home"))
+    if os.path.exists(os.environ["KTM_SQLITE_LIBRARY"]):
+        with_sqlite(directory, os.path.join(directory, "home"))
 print(f"{RESULTS[True]} passed, {RESULTS[False]} failed, 0 skipped")
 sys.exit(1 if RESULTS[False] else 0)
