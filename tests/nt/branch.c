@@ -363,3 +363,48 @@ TEST(a_branch_that_was_forgotten_has_committed) /* RECOV-44 BR-04 PT-41 */
     EXPECT_STATUS(STATUS_TRANSACTION_NOT_FOUND,
                   NtOpenTransaction(&tx, TRANSACTION_ALL_ACCESS, NULL, shared_uow, here));
 }
+
+/* ---- what a renamed root leaves ---- */
+
+/* A branch that has promised, of a root that is in doubt; then the root gets another name. */
+static void
+rename_in_doubt(void)
+{
+    HANDLE here = new_logged_tm("here"), there = new_logged_tm("there"), tx = new_tx(here);
+    HANDLE superior = new_superior(new_durable_rm(here, 9), tx, MASK_SUPERIOR, NULL);
+    HANDLE rm = new_durable_rm(there, 2), en = new_en(rm, tx, MASK_TWO, NULL);
+    GUID identity = guid_of_tm(here);
+    UNICODE_STRING log = log_name("here");
+
+    *shared_uow = guid_of_tx(tx);
+    EXPECT(NT_SUCCESS(NtPrepareEnlistment(superior, NULL)));
+    EXPECT_NOTE(rm, NULL, PREPARE);
+    EXPECT(NT_SUCCESS(NtPrepareComplete(en, NULL)));
+    close_handle(here);
+    close_handle(there);
+    EXPECT_OK(NtRenameTransactionManager(&log, &identity));
+}
+
+/* Neither is what the other knows: whoever comes second cannot be recovered beside the first, and
+ * the root does not take the branch, which it does not find, for one that has committed. */
+TEST(a_renamed_root_has_lost_its_branches) /* TM-RENAME-02 TM-RECOVER-10 BR-04 */
+{
+    static const char *const orders[][2] = {{"here", "there"}, {"there", "here"}};
+
+    shared_uow = shared_memory(sizeof(*shared_uow));
+    crash_after(rename_in_doubt);
+    EACH (order, orders) {
+        HANDLE first = new_logged_tm((*order)[0]), second = NULL, tx;
+        UNICODE_STRING log = log_name((*order)[1]);
+
+        EXPECT_OK(
+            NtOpenTransactionManager(&second, TRANSACTIONMANAGER_ALL_ACCESS, NULL, &log, NULL, 0));
+        EXPECT_STATUS(STATUS_TRANSACTIONMANAGER_RECOVERY_NAME_COLLISION,
+                      NtRecoverTransactionManager(second));
+        EXPECT_OK(NtOpenTransaction(&tx, TRANSACTION_ALL_ACCESS, NULL, shared_uow, first));
+        EXPECT_STATE(Indoubt, tx);
+        close_handle(tx);
+        close_handle(second);
+        close_handle(first);
+    }
+}
