@@ -256,6 +256,8 @@ decide_commit(struct transaction *tx, struct ktm_effects *effects)
 static void
 abort_told(struct transaction *tx, struct ktm_effects *effects)
 {
+    bool is_pending = effects->has_queued; /* for ROLLBACK, not for what says that it is over */
+
     if (tx->owed)
         return;
     if (tx->participants == 0)
@@ -265,6 +267,7 @@ abort_told(struct transaction *tx, struct ktm_effects *effects)
         superior_told(tx->superior, TRANSACTION_NOTIFY_ROLLBACK_COMPLETE, effects); /* [ROLL-15] */
     else if (transaction_is_branch(tx)) /* as in commit_told [SIG-06] */
         effects_notify(effects, tx->superior, TRANSACTION_NOTIFY_RM_DISCONNECTED);
+    effects->has_queued = is_pending; /* [ENL-RB-09] */
 }
 
 /* Tells one enlistment of the abort, if it still takes part [ROLL-14, INV-09]. */

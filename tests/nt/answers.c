@@ -462,6 +462,15 @@ TEST(a_superior_rolls_back_at_any_time_before_commit) /* ENL-RB-07 ENL-RB-08 ENL
     }
 }
 
+TEST(a_superior_that_is_alone_rolls_back_at_once) /* ENL-RB-08 ENL-RB-09 */
+{
+    HANDLE tm = new_volatile_tm(), rm = new_volatile_rm(tm), tx = new_tx(tm);
+    HANDLE superior = new_superior(rm, tx, MASK_SUPERIOR, key_number(9));
+
+    EXPECT_STATUS(STATUS_SUCCESS, NtRollbackEnlistment(superior, NULL));
+    EXPECT_NOTE(rm, key_number(9), ROLLBACK_DONE);
+}
+
 TEST(a_superior_does_not_undo_a_commit) /* ENL-RB-06 */
 {
     struct party party = PARTY(false, MASK_SUPERIOR, MASK_FULL);
