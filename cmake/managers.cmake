@@ -28,6 +28,11 @@ function(ktm_add_manager name module)
     target_include_directories(ktm_${name}_objects SYSTEM PUBLIC ${KTM_${upper}_INCLUDE_DIRS})
     target_link_libraries(ktm_${name}_objects PUBLIC ${KTM_${upper}_LINK_LIBRARIES})
 
+    # For programs that also use the client library themselves.
+    add_library(ktm_${name}_client INTERFACE)
+    target_include_directories(ktm_${name}_client SYSTEM INTERFACE ${KTM_${upper}_INCLUDE_DIRS})
+    target_link_libraries(ktm_${name}_client INTERFACE ${KTM_${upper}_LINK_LIBRARIES})
+
     set(map ${PROJECT_BINARY_DIR}/ktm-${name}.map)
     file(CONFIGURE OUTPUT ${map}
         CONTENT "KTM_${upper}_0 { global: ktm_${name}; ktm_${name}_*; local: *; };\n")

@@ -45,7 +45,7 @@ resource_open(struct ktm_sqlite_rm *rm, struct words *why)
     TRY(park_probe(&rm->park, &rm->store.identity, why));
     /* Whoever is in the way now is alive, and has left nothing. */
     if (guard_take(rm->path, &guard, &(struct words){""}) == STATUS_SUCCESS)
-        TRY(park_sweep(&rm->park, &rm->store.identity, why));
+        TRY(park_sweep(&rm->park, why));
     return STATUS_SUCCESS;
 }
 

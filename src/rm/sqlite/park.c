@@ -248,6 +248,7 @@ park_probe(struct park *park, const GUID *manager, struct words *why)
     NTSTATUS status;
 
     probe_names(park, manager, file, gate);
+    probe_remove(park, file, gate); /* what a crash has left of the last time */
     TRY(say_status(why, tree_file_create(park->tree, park->fd, file, 0600, &fd),
                    "nothing can be written beside '%s'", park->name));
     status = tree_directory_make(park->tree, park->fd, gate, 0700);
@@ -399,12 +400,8 @@ park_rollback_again(struct park *park, const struct ktm_rm_key *key, struct word
 }
 
 NTSTATUS
-park_sweep(struct park *park, const GUID *manager, struct words *why)
+park_sweep(struct park *park, struct words *why)
 {
-    char file[NAME_SIZE], gate[NAME_SIZE];
-
-    probe_names(park, manager, file, gate);
-    probe_remove(park, file, gate);
     return say_status(why, gate_remove(park, NULL), "the gate '%s' cannot be removed",
                       park->journal);
 }

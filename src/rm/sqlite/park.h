@@ -59,8 +59,8 @@ NTSTATUS park_commit_again(struct park *park, const struct ktm_rm_key *key, bool
                            struct words *why) must_use;
 NTSTATUS park_rollback_again(struct park *park, const struct ktm_rm_key *key,
                              struct words *why) must_use;
-/* Removes a gate that nobody's journal belongs to, and what park_probe has left. */
-NTSTATUS park_sweep(struct park *park, const GUID *manager, struct words *why) must_use;
+/* Removes a gate that nobody's journal belongs to; under the guard. */
+NTSTATUS park_sweep(struct park *park, struct words *why) must_use;
 
 /* Is there a gate? */
 bool park_is_shut(struct park *park);
