@@ -6,8 +6,8 @@ INV-01 INV-04 RECOV-24 RECOV-27 RECOV-32 RECOV-40 RECOV-42: the program is kille
 whole and torn, also while it recovers; every mutation fails once; and the power goes, with all that a
 disk may forget. Afterwards both have changed or neither, and nothing is left beside the database.
 Before that SQLite itself, which knows nothing of us, looks at the database: it may be refused, but what
-it sees is what everybody sees in the end. All of it twice: the database prepares, or it decides as last
-resource. KTM_SWEEP=full visits every point.
+it sees is what everybody sees in the end. All of it three times: the database prepares, or it decides as
+last resource, also in WAL mode. KTM_SWEEP=full visits every point.
 """
 import os
 import random
@@ -21,7 +21,7 @@ from replay import History, Image
 
 TILL = os.path.join(kit.BUILD, "examples", "till")
 DONE, ROLLED_BACK, UNFINISHED = 0, 1, 3
-PARK, LAST = "park", "last"
+PARK, LAST, WAL = "park", "last", "wal"
 OLD = {False: "bank 100 wallet 0", True: "bank 90 wallet 10"}
 NEW = {False: "bank 70 wallet 30", True: "bank 60 wallet 40"}
 
@@ -31,12 +31,16 @@ class Lab(crash.Lab):
 
     def prepare(self, how):
         mode, is_used = how
+        if mode == WAL:
+            link = sqlite3.connect(os.path.join(self.root, "bank.db"))
+            link.execute("PRAGMA journal_mode=WAL")
+            link.close()
         if is_used:
             self.till(mode, "move", 10)
 
     def till(self, mode, verb, amount=None, **settings):
         words = [TILL, verb, self.root] + ([] if amount is None else [str(amount)])
-        return self.run(words, env={"TILL": mode}, **settings)
+        return self.run(words, env={"TILL": PARK if mode == PARK else LAST}, **settings)
 
     def look(self):
         """What SQLite alone sees: an amount, or "" when it is refused."""
@@ -180,6 +184,52 @@ def lose_power_twice(lab, point):
     return lab.settle((mode, True), promised, inodes=lab.inodes)
 
 
+def joined(lab, first, second):
+    """Two traces as one: what the second program did stands on what the first had not synced."""
+    path = os.path.join(lab.top, "joined")
+    with open(first + ".data", "rb") as a, open(second + ".data", "rb") as b:
+        data = a.read()
+        shift = len(data)
+        data += b.read()
+    with open(first, encoding="ascii") as a, open(second, encoding="ascii") as b:
+        lines = a.readlines()
+        for line in b:
+            words = line.split()
+            for index, word in enumerate(words):
+                if word.startswith("write="):
+                    offset, size, at = map(int, word[len("write="):].split(","))
+                    words[index] = f"write={offset},{size},{at + shift}"
+            lines.append(" ".join(words) + "\n")
+    with open(path, "w", encoding="ascii") as out:
+        out.writelines(lines)
+    with open(path + ".data", "wb") as out:
+        out.write(data)
+    return path
+
+
+def kill_then_lose_power(lab, point):
+    """Killed, recovered, and then the power goes: what the recovery read need not have been on the
+    disk."""
+    mode, at, back = point
+    lab.fresh((mode, True))
+    image = Image.scan(lab.root)
+    traces = [os.path.join(lab.top, name) for name in ("killed", "recovered")]
+    for name in traces:
+        for path in (name, name + ".data"):
+            if os.path.exists(path):
+                os.unlink(path)
+    lab.till(mode, "move", 30, how="before", at=at, trace=traces[0])
+    lab.till(mode, "recover", trace=traces[1])
+    result = lab.look()
+    history = History(image, joined(lab, *traces))
+    cut = max(0, len(history.events) - back)
+    dice = random.Random(f"{point}")
+    lab.make(history.state(cut, ("nothing", "prefix", "subset")[back % 3], dice))
+    # The recovery was over: what everybody could see then stays.
+    promised = "" if back or not result else "new" if NEW[True].startswith(result) else "old"
+    return lab.settle((mode, True), promised, inodes=lab.inodes)
+
+
 # ---- all of it ----
 
 def measure(lab, mode, is_used, verb):
@@ -208,8 +258,6 @@ def sweep_kills(report, sweep, lab, mode):
         everywhere = range(1, length + 2)
         if kit.SANITIZED:
             everywhere, writes = sample(everywhere, 20), sample(writes, 6)
-        elif not is_used and not kit.IS_FULL:
-            everywhere, writes = sample(everywhere, 60), sample(writes, 15)
         report.say(f"{title}: {length} mutations, {len(writes)} of them writes")
         states = sweep(f"{title}: killed at every mutation", hurt,
                        [(mode, is_used, verb, "before", at) for at in everywhere])
@@ -249,7 +297,12 @@ def sweep_power(report, sweep, lab, mode):
              for again in sample(range(60), 20 if kit.IS_FULL else 3, at)]
     sweep(f"{mode}: power lost again while recovering", lose_power_twice,
           sample(pairs, 10) if kit.SANITIZED else pairs)
-    for lie in ("file-sync", "directory-sync"):
+    points = [(mode, at, back) for at in cuts[1:]
+              for back in (range(12) if kit.IS_FULL else (0, at % 5 + 1))]
+    sweep(f"{mode}: killed, recovered, and then power lost", kill_then_lose_power,
+          sample(points, 10) if kit.SANITIZED else points)
+    # WAL has no names that come and go.
+    for lie in ("file-sync",) if mode == WAL else ("file-sync", "directory-sync"):
         # Without syncs it cannot be done, and this shows; else all that is above would prove
         # nothing.
         broken = crash.count_broken(lose_power, Lab, list(
@@ -274,7 +327,7 @@ def main():
         sweep = crash.sweeper(Lab)
         report.check("wrong use is told", subprocess.run([TILL, "move"], check=False,
                                                          capture_output=True).returncode == 2)
-        for mode in (PARK, LAST):
+        for mode in (PARK, LAST, WAL):
             sweep_kills(report, sweep, lab, mode)
             sweep_power(report, sweep, lab, mode)
     report.end()
