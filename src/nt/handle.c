@@ -310,6 +310,18 @@ handle_begin_anew(void)
     table.is_forked = true;
 }
 
+uint32_t
+handle_count(void)
+{
+    uint32_t count = 0;
+
+    sys_mutex_lock(&table.growth);
+    for (uint32_t i = 0; i < table.chunk_count * CHUNK_SLOTS; i++)
+        count += (atomic_load_explicit(&slot_at(i)->state, memory_order_relaxed) & LIVE) != 0;
+    sys_mutex_unlock(&table.growth);
+    return count;
+}
+
 void
 handle_forget_all(void)
 {

@@ -57,5 +57,7 @@ NTSTATUS handle_close(HANDLE value, struct handle **out) must_use;
 
 /* In a forked child: there are none, and none of the parent's values will be one. */
 void handle_begin_anew(void);
+/* How many are open; a look, while others open and close. */
+uint32_t handle_count(void);
 /* For nt_forget_all (nt/nt.h). */
 void handle_forget_all(void);

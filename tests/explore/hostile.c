@@ -6,6 +6,7 @@
 #include "tests/explore/explore.h"
 
 #include "engine/engine.h"
+#include "nt/handle.h"
 #include "sys/thread.h"
 #include "tests/nt/kit.h"
 #include "tests/riot/riot.h"
@@ -139,6 +140,7 @@ end(void)
     EXPECT_OK(engine_enumerate(engine, NULL, OBJECT_TM, counts, &left));
     EXPECT_OK(engine_enumerate(engine, NULL, OBJECT_TX, counts, &left));
     EXPECT_EQ(0, left);
+    EXPECT_EQ(0, handle_count());
     EACH (caller, callers)
         riot_forget(caller);
     engine_destroy(engine);
