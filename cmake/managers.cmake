@@ -55,3 +55,4 @@ endfunction()
 
 ktm_add_manager(postgres libpq)
 ktm_add_manager(sqlite sqlite3 ${KTM_SYS_SOURCES})
+ktm_add_manager(mariadb libmariadb)

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+/* What the kit asks: prepare, commit, roll back, list. */
+#include "rm/mariadb/mariadb.h"
+
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define CANCEL_EVERY_MS 50
+
+/* ---- before the vote ---- */
+
+void
+tx_undo(struct ktm_mariadb_tx *tx, enum ktm_mariadb_state state)
+{
+    struct session *session = give(tx->session);
+    char sql[XID_SIZE + 16];
+    struct explanation why;
+
+    atomic_store(&tx->state, state);
+    if (!session)
+        return;
+    if (!session->is_lost) {
+        /* XA END fails when a deadlock has ended it already, or we have. Twice: a KILL QUERY may
+         * still be under way. */
+        for (int i = 0; i < 2; i++) {
+            snprintf(sql, sizeof(sql), "XA END %s", tx->xid.text);
+            (void)!session_say(session, sql, NULL, &why);
+            snprintf(sql, sizeof(sql), "XA ROLLBACK %s", tx->xid.text);
+            session->is_spoiled = session_say(session, sql, NULL, &why) != STATUS_SUCCESS;
+            if (!session->is_spoiled || session->is_lost)
+                break;
+        }
+    }
+    /* What was not rolled back is when the connection is closed. */
+    session_release(tx->rm, session);
+}
+
+NTSTATUS
+tx_count_writes(struct session *session, uint64_t *out, struct explanation *why)
+{
+    static const char sql[] = "SHOW SESSION STATUS WHERE Variable_name IN"
+                              " ('Handler_write', 'Handler_update', 'Handler_delete')";
+    MYSQL_RES *result = session_ask(session, sql, why);
+    uint64_t sum = 0;
+    unsigned rows = 0;
+
+    if (!result)
+        return status_raise(session->is_lost ? STATUS_RM_DISCONNECTED
+                                             : STATUS_TRANSACTION_NOT_ACTIVE);
+    for (MYSQL_ROW row; (row = mysql_fetch_row(result)); rows++)
+        sum += strtoull(row[1], NULL, 10);
+    mysql_free_result(result);
+    if (rows != 3)
+        return explain(why, status_raise(STATUS_NOT_SUPPORTED),
+                       "the server does not count what is written");
+    *out = sum;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+check_branch(struct ktm_mariadb_tx *tx)
+{
+    if (tx->is_doomed)
+        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE); /* why is known */
+    if (tx->session->is_lost)
+        return explain(&tx->why, status_raise(STATUS_RM_DISCONNECTED), "the connection was lost");
+    return STATUS_SUCCESS;
+}
+
+/* Going back to a savepoint of just now undoes nothing, and the server warns when the transaction
+ * has changed tables for which it never can. When it has used a table of Aria, if only to read, the
+ * server refuses the savepoint, and nothing tells whether it was changed. */
+static NTSTATUS
+check_engines(struct ktm_mariadb_tx *tx)
+{
+    unsigned error;
+    NTSTATUS status = session_say(tx->session, "SAVEPOINT ktm_vote", &error, &tx->why);
+
+    if (status == STATUS_SUCCESS)
+        status = session_say(tx->session, "ROLLBACK TO SAVEPOINT ktm_vote", &error, &tx->why);
+    if (status == STATUS_SUCCESS && mysql_warning_count(tx->session->connection) == 0)
+        return STATUS_SUCCESS;
+    if (status != STATUS_SUCCESS && error != ER_CHECK_NOT_IMPLEMENTED)
+        return status;
+    return explain(
+        &tx->why, status_raise(STATUS_NOT_SUPPORTED),
+        "a table was changed that cannot be rolled back (MyISAM, MEMORY), or one of Aria "
+        "used, or a temporary table made or dropped");
+}
+
+/* ---- prepare ---- */
+
+static NTSTATUS
+prepare_named(struct ktm_mariadb_tx *tx)
+{
+    struct session *session = tx->session;
+    char sql[XID_SIZE + 16];
+    NTSTATUS status;
+
+    snprintf(sql, sizeof(sql), "XA END %s", tx->xid.text);
+    TRY(session_say(session, sql, NULL, &tx->why));
+    snprintf(sql, sizeof(sql), "XA PREPARE %s", tx->xid.text);
+    status = session_say(session, sql, NULL, &tx->why);
+    if (status != STATUS_SUCCESS && session->is_lost) {
+        session_release(tx->rm, give(tx->session));
+        outcome_add_orphan(tx->rm, &tx->xid.key);
+        outcome_tend_orphans(tx->rm);
+    }
+    TRY(status);
+    /* A storage engine that knows no XA says so in a warning only. */
+    if (mysql_warning_count(session->connection) != 0)
+        return explain(&tx->why, status_raise(STATUS_NOT_SUPPORTED),
+                       "a table was changed whose storage engine cannot prepare");
+    return STATUS_SUCCESS;
+}
+
+/* Answers: RESOURCEMANAGER_READ_ONLY. */
+static NTSTATUS
+vote(struct ktm_mariadb_tx *tx)
+{
+    uint64_t writes;
+
+    TRY(check_branch(tx));
+    TRY(tx_count_writes(tx->session, &writes, &tx->why));
+    /* To prepare it would make a branch that XA COMMIT answers with XA_RBROLLBACK (1402). */
+    if (writes == tx->writes)
+        return STATUS_RESOURCEMANAGER_READ_ONLY;
+    TRY(check_engines(tx));
+    TRY(sign_write(tx));
+    return prepare_named(tx);
+}
+
+static enum ktm_rm_answer
+prepare_locked(struct ktm_mariadb_tx *tx)
+{
+    NTSTATUS status;
+
+    if (atomic_load(&tx->state) != KTM_MARIADB_ACTIVE || !tx->session)
+        return KTM_RM_NO;
+    tx->is_lent = false; /* who commits does not use it at the same time */
+    status = vote(tx);
+    if (status == STATUS_SUCCESS) {
+        atomic_store(&tx->state, KTM_MARIADB_PREPARED);
+        return KTM_RM_DONE;
+    }
+    if (status == STATUS_RESOURCEMANAGER_READ_ONLY) {
+        tx_undo(tx, KTM_MARIADB_READ_ONLY);
+        return KTM_RM_READ_ONLY;
+    }
+    tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
+    return KTM_RM_NO;
+}
+
+static enum ktm_rm_answer
+prepare(void *context, void *work, const struct ktm_rm_key *key)
+{
+    struct ktm_mariadb_tx *tx = work;
+    enum ktm_rm_answer answer;
+
+    (void)context;
+    (void)key;
+    pthread_mutex_lock(&tx->mutex);
+    answer = prepare_locked(tx);
+    pthread_mutex_unlock(&tx->mutex);
+    return answer;
+}
+
+/* ---- outcomes of this run ---- */
+
+static enum ktm_rm_answer
+finish_prepared(struct ktm_mariadb_tx *tx, bool commit)
+{
+    enum finished finished = outcome_finish(tx, commit);
+
+    if (finished == NOT_FINISHED) {
+        if (!tx->was_told)
+            report(tx->rm, KTM_MARIADB_UNFINISHED, &tx->id, commit, tx->why.text);
+        tx->was_told = true;
+        return KTM_RM_RETRY;
+    }
+    if (finished == FINISHED_OTHERWISE)
+        report(tx->rm, KTM_MARIADB_DAMAGED, &tx->id, commit, tx->why.text);
+    atomic_store(&tx->state, (finished == FINISHED) == commit ? KTM_MARIADB_COMMITTED
+                                                              : KTM_MARIADB_ROLLED_BACK);
+    outcome_tend_orphans(tx->rm);
+    return KTM_RM_DONE;
+}
+
+/* The statement under way on the transaction's connection, if there is one. */
+static void
+kill_statement(struct ktm_mariadb_tx *tx)
+{
+    struct explanation why;
+    struct session *session;
+    char sql[64];
+
+    if (session_take_for_outcome(tx->rm, &why, &session) != STATUS_SUCCESS)
+        return;
+    snprintf(sql, sizeof(sql), "KILL QUERY %lu", tx->thread);
+    (void)!session_say(session, sql, NULL, &why);
+    session_release_for_outcome(tx->rm, session);
+}
+
+/* The application may be waiting for a statement: it is killed. */
+static void
+lock_against_statement(struct ktm_mariadb_tx *tx)
+{
+    struct timespec until;
+
+    for (;;) {
+        if (pthread_mutex_trylock(&tx->mutex) == 0)
+            return;
+        if (atomic_load(&tx->state) == KTM_MARIADB_ACTIVE)
+            kill_statement(tx);
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += CANCEL_EVERY_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        if (pthread_mutex_clocklock(&tx->mutex, CLOCK_MONOTONIC, &until) == 0)
+            return;
+    }
+}
+
+static enum ktm_rm_answer
+rollback_work(struct ktm_mariadb_tx *tx)
+{
+    enum ktm_rm_answer answer = KTM_RM_DONE;
+
+    lock_against_statement(tx);
+    if (atomic_load(&tx->state) == KTM_MARIADB_PREPARED) {
+        answer = finish_prepared(tx, false);
+    } else if (tx->session && tx->is_lent && !pthread_equal(tx->borrower, pthread_self())) {
+        /* Somebody is using the connection itself. It cannot be committed any more; the XA ROLLBACK
+         * is said when its user comes back to us, or closes. */
+        atomic_store(&tx->state, KTM_MARIADB_ROLLED_BACK);
+        kill_statement(tx);
+    } else if (atomic_load(&tx->state) == KTM_MARIADB_ACTIVE) {
+        tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
+    }
+    pthread_mutex_unlock(&tx->mutex);
+    return answer;
+}
+
+/* ---- outcomes of earlier runs ---- */
+
+static enum ktm_rm_answer
+settle(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool commit)
+{
+    static const enum ktm_mariadb_kind kinds[] = {[FINISHED] = KTM_MARIADB_SETTLED,
+                                                  [FINISHED_OTHERWISE] = KTM_MARIADB_DAMAGED,
+                                                  [NOT_FINISHED] = KTM_MARIADB_UNFINISHED};
+    struct explanation why = {""};
+    enum finished finished = outcome_settle(rm, key, commit, &why);
+
+    report(rm, kinds[finished], &key->transaction, commit, why.text);
+    return finished == NOT_FINISHED ? KTM_RM_RETRY : KTM_RM_DONE;
+}
+
+static enum ktm_rm_answer
+commit(void *context, void *work, const struct ktm_rm_key *key)
+{
+    struct ktm_mariadb_tx *tx = work;
+    enum ktm_rm_answer answer = KTM_RM_DONE;
+
+    if (!tx)
+        return settle(context, key, true);
+    pthread_mutex_lock(&tx->mutex);
+    if (atomic_load(&tx->state) == KTM_MARIADB_PREPARED)
+        answer = finish_prepared(tx, true);
+    pthread_mutex_unlock(&tx->mutex);
+    return answer;
+}
+
+static enum ktm_rm_answer
+rollback(void *context, void *work, const struct ktm_rm_key *key)
+{
+    return work ? rollback_work(work) : settle(context, key, false);
+}
+
+struct listing {
+    const struct ktm_mariadb_rm *rm;
+    ktm_rm_each_key *each;
+    void *list;
+};
+
+static NTSTATUS
+tell_ours(void *context, const struct xid *xid)
+{
+    const struct listing *listing = context;
+
+    if (guid_equal(&xid->key.manager, &listing->rm->identity.manager))
+        listing->each(listing->list, &xid->key);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+list_in_doubt(void *context, ktm_rm_each_key *each, void *list)
+{
+    struct ktm_mariadb_rm *rm = context;
+    struct listing listing = {.rm = rm, .each = each, .list = list};
+
+    return outcome_list_all(rm, tell_ours, &listing, &rm->why);
+}
+
+/* ---- references ---- */
+
+void
+tx_hold(struct ktm_mariadb_tx *tx)
+{
+    atomic_fetch_add(&tx->references, 1);
+}
+
+void
+tx_release(struct ktm_mariadb_tx *tx)
+{
+    struct ktm_mariadb_rm *rm = tx->rm;
+
+    if (atomic_fetch_sub(&tx->references, 1) != 1)
+        return;
+    if (atomic_load(&tx->state) == KTM_MARIADB_PREPARED && tx->session) {
+        /* In doubt while the RM is closed: it stays prepared. */
+        tx->session->is_spoiled = true;
+        session_release(rm, give(tx->session));
+    }
+    tx_undo(tx, (enum ktm_mariadb_state)atomic_load(&tx->state));
+    pthread_mutex_destroy(&tx->mutex);
+    free(tx);
+    rm_release(rm);
+}
+
+static void
+forget(void *context, void *work)
+{
+    (void)context;
+    tx_release(work);
+}
+
+static void
+hold(void *context, void *work)
+{
+    (void)context;
+    tx_hold(work);
+}
+
+/* No commit_alone: the branch has begun as one of XA when it turns out to be alone, and XA COMMIT
+ * ONE PHASE is not safe with the binary log (MDEV-31921). */
+const struct ktm_rm_author mariadb_author = {
+    .prepare = prepare,
+    .commit = commit,
+    .rollback = rollback,
+    .list_in_doubt = list_in_doubt,
+    .forget = forget,
+    .hold = hold,
+};

@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: MIT */
+/* The functions of ktm_mariadb.h: the resource manager and transactions. Statements are in
+ * statement.c. */
+#include "rm/mariadb/mariadb.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PATIENCE_MS 10000u
+
+/* ---- the resource manager ---- */
+
+static void
+left_destroy(struct list *list)
+{
+    struct left *left, *after;
+
+    LIST_EACH_SAFE (left, after, list, in_list) {
+        list_remove(&left->in_list);
+        free(left);
+    }
+}
+
+static void
+server_deinit(struct ktm_mariadb_server *server)
+{
+    if (server->password)
+        explicit_bzero((char *)server->password, strlen(server->password));
+    free((char *)server->host);
+    free((char *)server->socket);
+    free((char *)server->user);
+    free((char *)server->password);
+    free((char *)server->database);
+    free((char *)server->defaults_file);
+    free((char *)server->defaults_group);
+}
+
+void
+rm_release(struct ktm_mariadb_rm *rm)
+{
+    if (atomic_fetch_sub(&rm->references, 1) != 1)
+        return;
+    session_close_idle(rm);
+    session_close(rm, rm->reserve);
+    left_destroy(&rm->orphans);
+    left_destroy(&rm->asked);
+    pthread_mutex_destroy(&rm->mutex);
+    pthread_mutex_destroy(&rm->reserve_mutex);
+    server_deinit(&rm->server);
+    free(rm->home_path);
+    free((char *)rm->options.name);
+    free(rm);
+}
+
+static NTSTATUS
+tm_take(struct ktm_mariadb_rm *rm, HANDLE tm, const char *home, GUID *id, struct explanation *why)
+{
+    TRANSACTIONMANAGER_BASIC_INFORMATION info;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    rm->tm = tm;
+    if (!tm) {
+        status = ktm_tm_open(home, &rm->tm);
+        rm->owns_tm = status == STATUS_SUCCESS;
+        if (status != STATUS_SUCCESS)
+            return explain(why, status, "the transaction manager of '%s' cannot be opened: %s",
+                           home, status_meaning(status));
+    }
+    status = NtQueryInformationTransactionManager(rm->tm, TransactionManagerBasicInformation, &info,
+                                                  sizeof(info), NULL);
+    if (status == STATUS_SUCCESS)
+        *id = info.TmIdentity;
+    return status;
+}
+
+/* The server is fit, the home is its home, and nobody of an older run is at work. */
+static NTSTATUS
+meet_server(struct ktm_mariadb_rm *rm, const char *home, const GUID *tm, struct explanation *why)
+{
+    struct session *session;
+    bool is_new;
+
+    TRY(session_open(rm, why, &session));
+    rm->reserve = session;
+    TRY(session_check_server(session, why));
+    TRY(home_open(rm, home, tm, &is_new, why));
+    TRY(sign_make_table(rm, session, why));
+    TRY(session_barrier(rm, session, why));
+    /* The row first: without the file it belongs to nobody, but not the other way round. */
+    TRY(sign_of_home(rm, session, is_new, why));
+    TRY(home_advance(rm, home, why));
+    return session_lock(rm, session, why);
+}
+
+static void
+sweep(struct ktm_mariadb_rm *rm)
+{
+    struct session *session;
+    struct explanation why;
+
+    if (session_take_for_outcome(rm, &why, &session) != STATUS_SUCCESS)
+        return;
+    sign_sweep(rm, session);
+    session_release_for_outcome(rm, session);
+}
+
+static NTSTATUS
+rm_start(struct ktm_mariadb_rm *rm, HANDLE tm, const char *home, struct explanation *why)
+{
+    struct ktm_rm_options kit = {.description = "MariaDB",
+                                 .context = rm,
+                                 .mode = rm->options.mode,
+                                 .patience_ms = rm->options.patience_ms};
+    NTSTATUS status;
+    GUID id;
+
+    TRY(tm_take(rm, tm, home, &id, why));
+    TRY(meet_server(rm, home, &id, why));
+    kit.identity = &rm->identity.manager;
+    kit.incarnation = rm->identity.incarnation;
+    kit.author = &mariadb_author;
+    status = ktm_rm_open(rm->tm, &kit, &rm->kit);
+    if (status != STATUS_SUCCESS)
+        return explain(why, status, "the resource manager of '%s' cannot be registered: %s%s%s",
+                       home, status_meaning(status), rm->why.text[0] ? ": " : "", rm->why.text);
+    /* What is not finished may be asked for again, and what is asked for next is not known. */
+    if (ktm_rm_unfinished(rm->kit) == 0)
+        sweep(rm);
+    return STATUS_SUCCESS;
+}
+
+static bool
+copy(const char *from, const char **to)
+{
+    *to = from ? strdup(from) : NULL;
+    return !from || *to;
+}
+
+static bool
+server_copy(const struct ktm_mariadb_server *from, struct ktm_mariadb_server *to)
+{
+    to->port = from->port;
+    return copy(from->host, &to->host) && copy(from->socket, &to->socket) &&
+           copy(from->user, &to->user) && copy(from->password, &to->password) &&
+           copy(from->database, &to->database) && copy(from->defaults_file, &to->defaults_file) &&
+           copy(from->defaults_group, &to->defaults_group);
+}
+
+static void
+start_library(void)
+{
+    mysql_server_init(0, NULL, NULL);
+}
+
+static NTSTATUS
+rm_create(const struct ktm_mariadb_server *server, const struct ktm_mariadb_options *options,
+          struct ktm_mariadb_rm **out)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct ktm_mariadb_rm *rm = calloc(1, sizeof(*rm));
+
+    if (!rm)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    pthread_once(&once, start_library);
+    rm->references = 1;
+    rm->process = getpid();
+    list_init(&rm->idle);
+    list_init(&rm->orphans);
+    list_init(&rm->asked);
+    list_init(&rm->in_open);
+    pthread_mutex_init(&rm->mutex, NULL);
+    pthread_mutex_init(&rm->reserve_mutex, NULL);
+    rm->options =
+        options ? *options
+                : (struct ktm_mariadb_options){.mode = KTM_RM_THREAD, .patience_ms = PATIENCE_MS};
+    rm->options.name = strdup(options && options->name ? options->name : "mariadb");
+    if (!rm->options.name || !server_copy(server, &rm->server)) {
+        rm_release(rm);
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    *out = rm;
+    return STATUS_SUCCESS;
+}
+
+/* A file is named after it. */
+static bool
+name_is_good(const char *name)
+{
+    size_t size = name ? strlen(name) : 1;
+
+    return !name || (size > 0 && size <= 64 &&
+                     strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_-") == size);
+}
+
+static NTSTATUS
+rm_open(HANDLE tm, const char *home, const struct ktm_mariadb_server *server,
+        const struct ktm_mariadb_options *options, struct explanation *why,
+        struct ktm_mariadb_rm **out)
+{
+    struct ktm_mariadb_rm *rm;
+    NTSTATUS status;
+
+    if (!home || !home[0] || !server || !out ||
+        (options && (options->mode > KTM_RM_CALLBACKS || !name_is_good(options->name))))
+        return explain(why, status_raise(STATUS_INVALID_PARAMETER),
+                       "no home, no server, or unknown options");
+    TRY(rm_create(server, options, &rm));
+    status = rm_start(rm, tm, home, why);
+    if (status != STATUS_SUCCESS) {
+        ktm_mariadb_shut(rm);
+        return status;
+    }
+    *out = rm;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+ktm_mariadb_open(HANDLE tm, const char *home, const struct ktm_mariadb_server *server,
+                 const struct ktm_mariadb_options *options, char *why, size_t why_size,
+                 struct ktm_mariadb_rm **out)
+{
+    struct explanation explanation = {""};
+    NTSTATUS status = rm_open(tm, home, server, options, &explanation, out);
+
+    if (status != STATUS_SUCCESS && !explanation.text[0])
+        explain_sentence(&explanation, "MariaDB cannot take part: %s", status_meaning(status));
+    if (why && why_size)
+        snprintf(why, why_size, "%s", explanation.text);
+    return status;
+}
+
+void
+ktm_mariadb_shut(struct ktm_mariadb_rm *rm)
+{
+    if (!rm || rm->process != getpid())
+        return;
+    ktm_rm_close(rm->kit);
+    if (rm->owns_tm)
+        NtClose(rm->tm);
+    rm->kit = NULL;
+    rm->tm = NULL;
+    home_close(rm);
+    rm_release(rm);
+}
+
+HANDLE
+ktm_mariadb_tm(struct ktm_mariadb_rm *rm)
+{
+    return rm->tm;
+}
+
+struct ktm_rm *
+ktm_mariadb_kit(struct ktm_mariadb_rm *rm)
+{
+    return rm->kit;
+}
+
+size_t
+ktm_mariadb_why(struct ktm_mariadb_rm *rm, char *into, size_t size)
+{
+    size_t length;
+
+    if (into && size)
+        into[0] = '\0';
+    if (rm->process != getpid())
+        return 0;
+    pthread_mutex_lock(&rm->mutex);
+    length = strlen(rm->why.text);
+    if (into && size)
+        snprintf(into, size, "%s", rm->why.text);
+    pthread_mutex_unlock(&rm->mutex);
+    return length;
+}
+
+/* ---- beginning ---- */
+
+struct making {
+    struct ktm_mariadb_rm *rm;
+    HANDLE transaction;
+    bool owns_transaction;
+    MYSQL *connection; /* NULL: one of ours */
+    struct explanation why;
+};
+
+/* Knows how much the session has written before, and begins the branch. */
+static NTSTATUS
+start_branch(struct session *session, const struct xid *xid, uint64_t *writes,
+             struct explanation *why)
+{
+    char sql[XID_SIZE + 16];
+
+    TRY(tx_count_writes(session, writes, why));
+    snprintf(sql, sizeof(sql), "XA START %s", xid->text);
+    return session_say(session, sql, NULL, why);
+}
+
+/* An idle session may have been lost long ago: once more, then, with a new one. */
+static NTSTATUS
+session_begin(struct making *making, struct ktm_mariadb_tx *tx)
+{
+    for (bool is_first = true;; is_first = false) {
+        NTSTATUS status;
+
+        if (making->connection)
+            TRY(session_borrow(making->rm, making->connection, &making->why, &tx->session));
+        else
+            TRY(session_take(making->rm, &making->why, &tx->session));
+        status = start_branch(tx->session, &tx->xid, &tx->writes, &making->why);
+        if (status == STATUS_SUCCESS)
+            return STATUS_SUCCESS;
+        tx->session->is_spoiled = true;
+        session_release(making->rm, give(tx->session));
+        if (making->connection || !is_first || status != STATUS_RM_DISCONNECTED)
+            return status;
+        session_close_idle(making->rm);
+    }
+}
+
+static NTSTATUS
+make(void *argument, const struct ktm_rm_key *key, void **work)
+{
+    struct making *making = argument;
+    struct ktm_mariadb_tx *tx = calloc(1, sizeof(*tx));
+    NTSTATUS status;
+
+    if (!tx)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    xid_print(key, &tx->xid);
+    status = session_begin(making, tx);
+    if (status != STATUS_SUCCESS) {
+        free(tx);
+        return status;
+    }
+    tx->references = 1;
+    tx->rm = making->rm;
+    tx->id = key->transaction;
+    tx->transaction = making->transaction;
+    tx->owns_transaction = making->owns_transaction;
+    tx->thread = tx->session->thread;
+    pthread_mutex_init(&tx->mutex, NULL);
+    atomic_fetch_add(&making->rm->references, 1);
+    *work = tx;
+    return STATUS_SUCCESS;
+}
+
+static void
+keep_why(struct ktm_mariadb_rm *rm, const struct explanation *why, NTSTATUS status)
+{
+    pthread_mutex_lock(&rm->mutex);
+    explain_sentence(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
+    pthread_mutex_unlock(&rm->mutex);
+}
+
+static NTSTATUS
+begin(struct making *making, struct ktm_mariadb_tx **out)
+{
+    struct ktm_mariadb_rm *rm = making->rm;
+    NTSTATUS status;
+    void *work;
+
+    TRY(rm_check(rm, getpid()));
+    outcome_tend_orphans(rm);
+    if (!making->transaction) {
+        TRY(NtCreateTransaction(&making->transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, rm->tm, 0,
+                                0, 0, NULL, NULL));
+        making->owns_transaction = true;
+    }
+    status = ktm_rm_enlist(rm->kit, making->transaction, make, making, &work);
+    if (status != STATUS_SUCCESS) {
+        keep_why(rm, &making->why, status);
+        if (making->owns_transaction)
+            NtClose(making->transaction);
+        return status;
+    }
+    *out = work;
+    atomic_fetch_add(&(*out)->holders, 1);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+ktm_mariadb_begin(struct ktm_mariadb_rm *rm, HANDLE transaction, struct ktm_mariadb_tx **out)
+{
+    struct making making = {.rm = rm, .transaction = transaction};
+
+    if (!rm || !out)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    return begin(&making, out);
+}
+
+NTSTATUS
+ktm_mariadb_begin_on(struct ktm_mariadb_rm *rm, HANDLE transaction, MYSQL *connection,
+                     struct ktm_mariadb_tx **out)
+{
+    struct making making = {.rm = rm, .transaction = transaction, .connection = connection};
+
+    if (!rm || !connection || !out)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    return begin(&making, out);
+}
+
+void
+ktm_mariadb_close(struct ktm_mariadb_tx *tx)
+{
+    if (!tx || tx->rm->process != getpid())
+        return;
+    pthread_mutex_lock(&tx->mutex);
+    tx->is_lent = false;
+    /* A rollback that came while the connection was lent. */
+    if (atomic_load(&tx->state) == KTM_MARIADB_ROLLED_BACK)
+        tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
+    pthread_mutex_unlock(&tx->mutex);
+    /* The close rolls back what was not committed [CLOSE-TX-01]. */
+    if (atomic_fetch_sub(&tx->holders, 1) == 1 && tx->owns_transaction) {
+        NtClose(tx->transaction);
+        tx->transaction = NULL;
+    }
+    tx_release(tx);
+}
+
+HANDLE
+ktm_mariadb_transaction(struct ktm_mariadb_tx *tx)
+{
+    return tx->transaction;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The resource manager for MariaDB: who we are to the server (home.c), sessions with it
+ * (session.c), the names of branches (xid.c), the rows that tell what became of them (sign.c),
+ * their outcome (outcome.c), what the kit asks (author.c), what applications call (ktm_mariadb.c,
+ * statement.c).
+ *
+ * Locks: 'mutex' of the RM for its lists, never held across a statement; 'mutex' of a transaction
+ * while something is said on its session; 'reserve_mutex' for the one session that phase two can
+ * always have. Order: transaction, reserve, RM.
+ *
+ * An older run: its process is gone, but the server's threads may still be at work on what it had
+ * sent. Each session of ours holds a user lock whose name has our identity and a slot; a start
+ * kills who holds one, and waits for it, before it looks at what is prepared, so nothing is
+ * prepared behind its back (session_barrier).
+ */
+#pragma once
+
+#include <mysql.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "base/base.h"
+#include "base/guid.h"
+#include "base/list.h"
+#include "ktm_mariadb.h"
+#include "wdm.h"
+
+#define XID_SIZE  192 /* as SQL writes it, with the NUL */
+#define HEX_SIZE  33  /* of a GUID */
+#define SLOT_MAX  4096
+#define SLOT_NONE (-1)
+
+struct explanation {
+    char text[1024];
+};
+
+struct session {
+    struct list in_idle;
+    MYSQL *connection;
+    unsigned long thread; /* the server's */
+    int slot;             /* SLOT_NONE: no lock is held */
+    bool is_ours;         /* else of the application */
+    bool is_lost;
+    bool is_spoiled; /* something was left on it: not for anybody else */
+};
+
+/* A branch, prepared or to be. */
+struct xid {
+    struct ktm_rm_key key;
+    char text[XID_SIZE];
+};
+
+/* The vote was no, and nobody knows whether it is prepared: it is to be rolled back. Or: committed
+ * by an earlier run and asked for in this one, so that its sign is kept. */
+struct left {
+    struct list in_list;
+    struct ktm_rm_key key;
+};
+
+/* The part of a home that says who we are. */
+struct identity {
+    GUID manager, tm;
+    uint64_t incarnation;
+};
+
+struct ktm_mariadb_rm {
+    _Atomic unsigned references;
+    pid_t process; /* that opened it */
+    HANDLE tm;
+    bool owns_tm;
+    struct ktm_rm *kit;
+    struct ktm_mariadb_options options;
+    struct ktm_mariadb_server server; /* copies */
+    char *home_path; /* of the identity; and that it is open, among those that are */
+    struct list in_open;
+    struct identity identity;
+    char sign_table[300]; /* quoted, with its database */
+
+    pthread_mutex_t mutex;
+    struct list idle; /* struct session */
+    size_t idle_count;
+    struct list orphans; /* struct left */
+    struct list asked;   /* struct left */
+    struct explanation why;
+    uint8_t slots[SLOT_MAX / 8]; /* those in use */
+
+    pthread_mutex_t reserve_mutex;
+    struct session *reserve; /* NULL: the last one broke */
+};
+
+struct ktm_mariadb_tx {
+    _Atomic unsigned references;
+    _Atomic unsigned holders; /* applications among them */
+    struct ktm_mariadb_rm *rm;
+    GUID id;
+    HANDLE transaction;
+    bool owns_transaction;
+    pthread_mutex_t mutex;
+    struct session *session; /* NULL: given away, or lost */
+    unsigned long thread;    /* the server's, for KILL QUERY from elsewhere */
+    _Atomic unsigned state;  /* enum ktm_mariadb_state */
+    bool is_lent;            /* the application uses the connection itself */
+    pthread_t borrower;
+    bool is_doomed;  /* a lock was not got: it can only be rolled back */
+    bool was_told;   /* that it is not finished */
+    uint64_t writes; /* of the session, before the branch began */
+    struct xid xid;
+    struct explanation why;
+};
+
+/* ---- why.c ---- */
+
+#define explain(why, status, ...)                                                                  \
+    ({                                                                                             \
+        NTSTATUS explained_ = (status);                                                            \
+        explain_sentence((why), __VA_ARGS__);                                                      \
+        explained_;                                                                                \
+    })
+void explain_sentence(struct explanation *why, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* What the last failure of the connection means, and in 'why' what was tried and its words. */
+NTSTATUS explain_failure(struct explanation *why, MYSQL *connection, const char *what) must_use;
+bool error_is_loss(unsigned error);
+void report(struct ktm_mariadb_rm *rm, enum ktm_mariadb_kind kind, const GUID *transaction,
+            bool commit, const char *text);
+
+/* ---- home.c ---- */
+
+/* Reads the identity, or makes it, 'is_new'. Answers: RM_METADATA_CORRUPT (damaged, or of another
+ * TM), SHARING_VIOLATION (it is open in this process). */
+NTSTATUS home_open(struct ktm_mariadb_rm *rm, const char *home, const GUID *tm, bool *is_new,
+                   struct explanation *why) must_use;
+/* Writes it, durably, with the next incarnation. */
+NTSTATUS home_advance(struct ktm_mariadb_rm *rm, const char *home,
+                      struct explanation *why) must_use;
+void home_close(struct ktm_mariadb_rm *rm);
+
+/* ---- xid.c ---- */
+
+void guid_hex(const GUID *guid, char text[HEX_SIZE]);
+void xid_print(const struct ktm_rm_key *key, struct xid *out);
+/* From a row of XA RECOVER FORMAT='SQL'. False: none of any KTM. */
+bool xid_parse(MYSQL_ROW row, struct xid *out);
+
+/* ---- session.c ---- */
+
+NTSTATUS session_open(struct ktm_mariadb_rm *rm, struct explanation *why,
+                      struct session **out) must_use;
+/* The application's. Answers: INVALID_PARAMETER. */
+NTSTATUS session_borrow(struct ktm_mariadb_rm *rm, MYSQL *connection, struct explanation *why,
+                        struct session **out) must_use;
+/* A borrowed one: its owner's again. NULL: nothing. */
+void session_close(struct ktm_mariadb_rm *rm, struct session *session);
+/* One that is idle, or a new one. */
+NTSTATUS session_take(struct ktm_mariadb_rm *rm, struct explanation *why,
+                      struct session **out) must_use;
+/* Takes: back to the idle ones, or to its owner, or closed. NULL: nothing. */
+void session_release(struct ktm_mariadb_rm *rm, struct session *session);
+/* A session for phase two, which never fails for lack of connections; give it back. */
+NTSTATUS session_take_for_outcome(struct ktm_mariadb_rm *rm, struct explanation *why,
+                                  struct session **out) must_use;
+void session_release_for_outcome(struct ktm_mariadb_rm *rm, struct session *session);
+void session_close_idle(struct ktm_mariadb_rm *rm); /* all */
+/* A statement; rows it may have are dropped. '*error' (NULL: not wanted) is the server's number. */
+NTSTATUS session_say(struct session *session, const char *sql, unsigned *error,
+                     struct explanation *why) must_use;
+/* A query; NULL: it failed. To be freed. */
+MYSQL_RES *session_ask(struct session *session, const char *sql, struct explanation *why);
+bool session_is_in_transaction(const struct session *session);
+/* Before anybody is served: what the server must be, and that nobody of an older run is at work. */
+NTSTATUS session_check_server(struct session *session, struct explanation *why) must_use;
+NTSTATUS session_barrier(struct ktm_mariadb_rm *rm, struct session *session,
+                         struct explanation *why) must_use;
+/* From now on each session holds its lock. */
+NTSTATUS session_lock(struct ktm_mariadb_rm *rm, struct session *session,
+                      struct explanation *why) must_use;
+
+/* ---- sign.c ---- */
+
+/* Makes the table if it is missing. */
+NTSTATUS sign_make_table(struct ktm_mariadb_rm *rm, struct session *session,
+                         struct explanation *why) must_use;
+/* This database is the home's: its own sign is there, or, for a new home, is made. Answers:
+ * RM_METADATA_CORRUPT. */
+NTSTATUS sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, bool is_new,
+                      struct explanation *why) must_use;
+NTSTATUS sign_write(struct ktm_mariadb_tx *tx) must_use;
+enum sign { SIGN_THERE, SIGN_ABSENT, SIGN_UNKNOWN };
+/* Waits for who holds it: an answer is final. */
+enum sign sign_look(struct ktm_mariadb_rm *rm, struct session *session, const GUID *transaction,
+                    struct explanation *why);
+/* Removes the signs of older runs that this start was not asked for. */
+void sign_sweep(struct ktm_mariadb_rm *rm, struct session *session);
+
+/* ---- outcome.c ---- */
+
+enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
+
+/* XA COMMIT or XA ROLLBACK of a branch of this run, or the proof that it was done before. On its
+ * own session while there is one. */
+enum finished outcome_finish(struct ktm_mariadb_tx *tx, bool commit);
+/* The same for what an earlier run prepared. */
+enum finished outcome_settle(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool commit,
+                             struct explanation *why);
+/* Calls 'each' for every prepared branch of any KTM. */
+typedef NTSTATUS outcome_each(void *context, const struct xid *xid);
+NTSTATUS outcome_list(struct session *session, outcome_each *each, void *context,
+                      struct explanation *why) must_use;
+/* The same on a session that is idle, or a new one. */
+NTSTATUS outcome_list_all(struct ktm_mariadb_rm *rm, outcome_each *each, void *context,
+                          struct explanation *why) must_use;
+void outcome_add_orphan(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key);
+/* Tries to roll orphans back. */
+void outcome_tend_orphans(struct ktm_mariadb_rm *rm);
+
+/* ---- author.c ---- */
+
+extern const struct ktm_rm_author mariadb_author;
+
+/* Nothing was promised: rolls the branch back and gives the session away. */
+void tx_undo(struct ktm_mariadb_tx *tx, enum ktm_mariadb_state state);
+/* How many rows the session has written so far. */
+NTSTATUS tx_count_writes(struct session *session, uint64_t *out, struct explanation *why) must_use;
+void tx_hold(struct ktm_mariadb_tx *tx);
+void tx_release(struct ktm_mariadb_tx *tx);
+void rm_release(struct ktm_mariadb_rm *rm);
+
+static inline NTSTATUS must_use
+rm_check(const struct ktm_mariadb_rm *rm, pid_t process)
+{
+    return rm->process == process ? STATUS_SUCCESS : status_raise(STATUS_RM_NOT_ACTIVE);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Signs: rows that are committed along with a branch, or not.
+ *
+ * XAER_NOTA (1397) is what MariaDB says of a branch that was committed, of one that was rolled
+ * back, of one that never was, and of one that is still attached to the connection that prepared
+ * it. So the row (manager, transaction) is written as the last thing before XA END, and says what
+ * became of it. It is read with a lock: while the branch is open or prepared, or a server's thread
+ * is still ending it, that waits; so an answer is final.
+ *
+ * A sign is needed as long as KTM may ask for the outcome again. After a start that has finished
+ * everything, what an older run wrote and this start was not asked for will never be asked for:
+ * KTM has forgotten it durably. One more row, of the transaction 0, says that this is the database
+ * of this home.
+ */
+#include "rm/mariadb/mariadb.h"
+
+#include <inttypes.h>
+#include <mysqld_error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void
+where(const struct ktm_mariadb_rm *rm, const GUID *transaction, char text[160])
+{
+    char manager[HEX_SIZE], id[HEX_SIZE];
+
+    guid_hex(&rm->identity.manager, manager);
+    guid_hex(transaction, id);
+    snprintf(text, 160, "manager = X'%s' AND transaction = X'%s'", manager, id);
+}
+
+static NTSTATUS
+insert(struct session *session, const struct ktm_mariadb_rm *rm, const GUID *transaction,
+       uint64_t incarnation, struct explanation *why)
+{
+    char sql[768], manager[HEX_SIZE], id[HEX_SIZE];
+
+    guid_hex(&rm->identity.manager, manager);
+    guid_hex(transaction, id);
+    snprintf(sql, sizeof(sql),
+             "INSERT INTO %s (manager, transaction, incarnation) VALUES (X'%s', X'%s', %" PRIu64
+             ")",
+             rm->sign_table, manager, id, incarnation);
+    return session_say(session, sql, NULL, why);
+}
+
+/* ---- the table ---- */
+
+static void
+quote(const char *name, char text[280])
+{
+    size_t size = 0;
+
+    text[size++] = '`';
+    for (; *name && size < 270; name++) {
+        if (*name == '`')
+            text[size++] = '`';
+        text[size++] = *name;
+    }
+    text[size++] = '`';
+    text[size] = '\0';
+}
+
+NTSTATUS
+sign_make_table(struct ktm_mariadb_rm *rm, struct session *session, struct explanation *why)
+{
+    char sql[1024], database[280];
+    MYSQL_RES *result;
+    MYSQL_ROW row;
+
+    result = session_ask(session, "SELECT DATABASE()", why);
+    row = result ? mysql_fetch_row(result) : NULL;
+    if (row && row[0])
+        quote(row[0], database);
+    mysql_free_result(result);
+    if (!row || !row[0])
+        return explain(why, status_raise(STATUS_INVALID_PARAMETER),
+                       "no database was named, and 'ktm_outcome' needs one");
+    snprintf(rm->sign_table, sizeof(rm->sign_table), "%s.ktm_outcome", database);
+    snprintf(sql, sizeof(sql),
+             "CREATE TABLE IF NOT EXISTS %s (manager BINARY(16) NOT NULL,"
+             " transaction BINARY(16) NOT NULL, incarnation BIGINT UNSIGNED NOT NULL,"
+             " written TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
+             " PRIMARY KEY (manager, transaction)) ENGINE=InnoDB",
+             rm->sign_table);
+    return session_say(session, sql, NULL, why);
+}
+
+NTSTATUS
+sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, bool is_new,
+             struct explanation *why)
+{
+    static const GUID home = {0};
+
+    if (is_new)
+        return insert(session, rm, &home, 0, why);
+    switch (sign_look(rm, session, &home, why)) {
+    case SIGN_THERE:
+        return STATUS_SUCCESS;
+    case SIGN_ABSENT:
+        return explain(why, status_raise(STATUS_RM_METADATA_CORRUPT),
+                       "'%s' belongs to another server or database: %s does not know it",
+                       rm->home_path, rm->sign_table);
+    default:
+        return status_raise(session->is_lost ? STATUS_RM_DISCONNECTED : STATUS_ACCESS_DENIED);
+    }
+}
+
+/* ---- signs of branches ---- */
+
+NTSTATUS
+sign_write(struct ktm_mariadb_tx *tx)
+{
+    return insert(tx->session, tx->rm, &tx->id, tx->rm->identity.incarnation, &tx->why);
+}
+
+enum sign
+sign_look(struct ktm_mariadb_rm *rm, struct session *session, const GUID *transaction,
+          struct explanation *why)
+{
+    char sql[640], which[160];
+    MYSQL_RES *result;
+    enum sign sign;
+
+    where(rm, transaction, which);
+    snprintf(sql, sizeof(sql), "SELECT 1 FROM %s WHERE %s LOCK IN SHARE MODE WAIT 1",
+             rm->sign_table, which);
+    result = session_ask(session, sql, why);
+    if (!result)
+        return SIGN_UNKNOWN;
+    sign = mysql_num_rows(result) ? SIGN_THERE : SIGN_ABSENT;
+    mysql_free_result(result);
+    return sign;
+}
+
+static bool
+was_asked_for(struct ktm_mariadb_rm *rm, const char *transaction)
+{
+    char text[HEX_SIZE];
+    struct left *left;
+    bool found = false;
+
+    pthread_mutex_lock(&rm->mutex);
+    LIST_EACH (left, &rm->asked, in_list) {
+        guid_hex(&left->key.transaction, text);
+        found = found || strcasecmp(text, transaction) == 0;
+    }
+    pthread_mutex_unlock(&rm->mutex);
+    return found;
+}
+
+void
+sign_sweep(struct ktm_mariadb_rm *rm, struct session *session)
+{
+    char sql[640], manager[HEX_SIZE];
+    struct explanation why;
+    MYSQL_RES *result;
+
+    guid_hex(&rm->identity.manager, manager);
+    snprintf(sql, sizeof(sql),
+             "SELECT HEX(transaction) FROM %s WHERE manager = X'%s' AND incarnation BETWEEN 1 AND "
+             "%" PRIu64 " LIMIT 100000",
+             rm->sign_table, manager, rm->identity.incarnation - 1);
+    result = session_ask(session, sql, &why);
+    if (!result)
+        return; /* what stays is swept at another time */
+    for (MYSQL_ROW row; (row = mysql_fetch_row(result));) {
+        if (was_asked_for(rm, row[0]))
+            continue;
+        snprintf(sql, sizeof(sql), "DELETE FROM %s WHERE manager = X'%s' AND transaction = X'%s'",
+                 rm->sign_table, manager, row[0]);
+        if (session_say(session, sql, NULL, &why) != STATUS_SUCCESS)
+            break;
+    }
+    mysql_free_result(result);
+}

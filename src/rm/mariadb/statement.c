@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/* The functions of ktm_mariadb.h that are said in a transaction: statements, its end, what became
+ * of it; and what is prepared. */
+#include "rm/mariadb/mariadb.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- statements ---- */
+
+/* A text as the server reads it, in quotes; NULL is the word NULL. Returns the end. */
+static char *
+append_quoted(MYSQL *connection, char *at, const char *text)
+{
+    if (!text)
+        return stpcpy(at, "NULL");
+    *at++ = '\'';
+    at += mysql_real_escape_string(connection, at, text, strlen(text));
+    *at++ = '\'';
+    *at = '\0';
+    return at;
+}
+
+/* The server puts the parameters in. To be freed; NULL: no memory. */
+static char *
+with_parameters(MYSQL *connection, const char *sql, int count, const char *const *values)
+{
+    size_t size = 64 + 2 * strlen(sql);
+    char *text, *at;
+
+    for (int i = 0; i < count; i++)
+        size += 8 + 2 * (values[i] ? strlen(values[i]) : 0);
+    text = malloc(size);
+    if (!text)
+        return NULL;
+    at = append_quoted(connection, stpcpy(text, "EXECUTE IMMEDIATE "), sql);
+    for (int i = 0; i < count; i++)
+        at = append_quoted(connection, stpcpy(at, i ? ", " : " USING "), values[i]);
+    return text;
+}
+
+/* A lock that was not got undoes one statement alone, a deadlock all of them; and the vote would
+ * be yes for what is left. */
+static NTSTATUS
+refused(struct ktm_mariadb_tx *tx)
+{
+    NTSTATUS status =
+        explain_failure(&tx->why, tx->session->connection, "the statement was refused");
+
+    tx->session->is_lost =
+        tx->session->is_lost || error_is_loss(mysql_errno(tx->session->connection));
+    if (status == STATUS_TRANSACTIONAL_CONFLICT || status == STATUS_RM_DISCONNECTED)
+        tx->is_doomed = true;
+    return status;
+}
+
+/* The first rows are the answer; what a CALL answers after them is dropped. */
+static NTSTATUS
+fetch(struct ktm_mariadb_tx *tx, MYSQL_RES **out)
+{
+    MYSQL *connection = tx->session->connection;
+    MYSQL_RES *first = NULL;
+
+    for (int more = 0; more == 0; more = mysql_next_result(connection)) {
+        MYSQL_RES *result = mysql_store_result(connection);
+
+        if (!result && mysql_errno(connection))
+            break;
+        if (!first)
+            first = result;
+        else
+            mysql_free_result(result);
+    }
+    if (mysql_errno(connection)) {
+        mysql_free_result(first);
+        return refused(tx);
+    }
+    *out = first;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+exec_locked(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *const *values,
+            MYSQL_RES **out)
+{
+    MYSQL_RES *result = NULL;
+    NTSTATUS status;
+    char *text;
+
+    if (atomic_load(&tx->state) != KTM_MARIADB_ACTIVE || !tx->session) {
+        if (atomic_load(&tx->state) == KTM_MARIADB_ROLLED_BACK)
+            tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
+        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
+    }
+    text = count ? with_parameters(tx->session->connection, sql, count, values) : strdup(sql);
+    if (!text)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    status = mysql_query(tx->session->connection, text) == 0 ? fetch(tx, &result) : refused(tx);
+    free(text);
+    TRY(status);
+    if (out)
+        *out = result;
+    else
+        mysql_free_result(result);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+ktm_mariadb_exec(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *const *values,
+                 MYSQL_RES **result)
+{
+    NTSTATUS status;
+
+    if (!tx || !sql || count < 0 || (count > 0 && !values))
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(rm_check(tx->rm, getpid()));
+    pthread_mutex_lock(&tx->mutex);
+    status = exec_locked(tx, sql, count, values, result);
+    pthread_mutex_unlock(&tx->mutex);
+    return status;
+}
+
+MYSQL *
+ktm_mariadb_connection(struct ktm_mariadb_tx *tx)
+{
+    MYSQL *connection = NULL;
+
+    if (!tx || tx->rm->process != getpid())
+        return NULL;
+    pthread_mutex_lock(&tx->mutex);
+    if (atomic_load(&tx->state) == KTM_MARIADB_ACTIVE && tx->session) {
+        connection = tx->session->connection;
+        tx->is_lent = true;
+        tx->borrower = pthread_self();
+    }
+    pthread_mutex_unlock(&tx->mutex);
+    return connection;
+}
+
+/* ---- the end ---- */
+
+/* Does the work itself until the transaction has its outcome and everybody has finished. */
+static NTSTATUS
+pump(struct ktm_mariadb_tx *tx)
+{
+    LARGE_INTEGER now = {.QuadPart = 0};
+
+    while (NtWaitForSingleObject(tx->transaction, FALSE, &now) == STATUS_TIMEOUT)
+        TRY(ktm_rm_run(tx->rm->kit, 20));
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+outcome_status(struct ktm_mariadb_tx *tx)
+{
+    TRANSACTION_BASIC_INFORMATION info;
+
+    TRY(NtQueryInformationTransaction(tx->transaction, TransactionBasicInformation, &info,
+                                      sizeof(info), NULL));
+    if (info.Outcome == TransactionOutcomeCommitted)
+        return STATUS_SUCCESS;
+    return status_raise(info.Outcome == TransactionOutcomeAborted
+                            ? STATUS_TRANSACTION_ALREADY_ABORTED
+                            : STATUS_TRANSACTIONMANAGER_NOT_ONLINE);
+}
+
+static NTSTATUS
+commit_transaction(struct ktm_mariadb_tx *tx)
+{
+    NTSTATUS status;
+
+    if (tx->rm->options.mode != KTM_RM_PUMP)
+        return NtCommitTransaction(tx->transaction, TRUE);
+    status = NtCommitTransaction(tx->transaction, FALSE);
+    if (status != STATUS_PENDING)
+        return status;
+    TRY(pump(tx));
+    return outcome_status(tx);
+}
+
+NTSTATUS
+ktm_mariadb_commit(struct ktm_mariadb_tx *tx)
+{
+    NTSTATUS status;
+
+    if (!tx || !tx->transaction)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(rm_check(tx->rm, getpid()));
+    status = commit_transaction(tx);
+    if (status == STATUS_SUCCESS)
+        return status;
+    pthread_mutex_lock(&tx->mutex);
+    if (!tx->why.text[0])
+        explain_sentence(&tx->why,
+                         "the transaction was not committed (%s); another participant, "
+                         "a time-out or its owner has rolled it back",
+                         status_meaning(status));
+    pthread_mutex_unlock(&tx->mutex);
+    return status;
+}
+
+NTSTATUS
+ktm_mariadb_rollback(struct ktm_mariadb_tx *tx)
+{
+    NTSTATUS status;
+
+    if (!tx || !tx->transaction)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(rm_check(tx->rm, getpid()));
+    pthread_mutex_lock(&tx->mutex);
+    tx->is_lent = false;
+    pthread_mutex_unlock(&tx->mutex);
+    if (tx->rm->options.mode != KTM_RM_PUMP)
+        return NtRollbackTransaction(tx->transaction, TRUE);
+    status = NtRollbackTransaction(tx->transaction, FALSE);
+    if (!NT_SUCCESS(status))
+        return status;
+    /* The object is signalled before our own rollback [SIG-02]: what is queued by now is that. */
+    return ktm_rm_run(tx->rm->kit, 0);
+}
+
+enum ktm_mariadb_state
+ktm_mariadb_state(struct ktm_mariadb_tx *tx)
+{
+    return (enum ktm_mariadb_state)atomic_load(&tx->state);
+}
+
+size_t
+ktm_mariadb_error(struct ktm_mariadb_tx *tx, char *into, size_t size)
+{
+    size_t length;
+
+    if (into && size)
+        into[0] = '\0';
+    if (tx->rm->process != getpid())
+        return 0;
+    pthread_mutex_lock(&tx->mutex);
+    length = strlen(tx->why.text);
+    if (into && size)
+        snprintf(into, size, "%s", tx->why.text);
+    pthread_mutex_unlock(&tx->mutex);
+    return length;
+}
+
+/* ---- what is prepared ---- */
+
+struct telling {
+    const struct ktm_mariadb_rm *rm;
+    ktm_mariadb_each *each;
+    void *context;
+};
+
+static NTSTATUS
+tell_prepared(void *context, const struct xid *xid)
+{
+    const struct telling *telling = context;
+    const struct ktm_mariadb_prepared prepared = {
+        .xid = xid->text,
+        .is_ours = guid_equal(&xid->key.manager, &telling->rm->identity.manager),
+        .key = xid->key};
+
+    telling->each(telling->context, &prepared);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+ktm_mariadb_prepared(struct ktm_mariadb_rm *rm, ktm_mariadb_each *each, void *context)
+{
+    struct telling telling = {.rm = rm, .each = each, .context = context};
+    struct explanation why = {""};
+
+    if (!rm || !each)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(rm_check(rm, getpid()));
+    outcome_tend_orphans(rm);
+    return outcome_list_all(rm, tell_prepared, &telling, &why);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* A server, a home, a resource manager, and a second participant whose vote can be chosen. */
+#pragma once
+
+#include "ktm_mariadb.h"
+#include "tests/rm/servers/mariadb.h"
+#include "tests/test.h"
+#include "wdm.h"
+
+struct scene {
+    struct mariadb server;
+    char home[512];
+    char why[1024];
+    HANDLE tm;
+    struct ktm_mariadb_rm *rm;
+    struct ktm_rm *other; /* durable, so that commits are in two phases */
+    _Atomic bool other_refuses;
+    void (*at_prepare)(struct scene *scene); /* called when the other prepares, commits */
+    void (*at_commit)(struct scene *scene);
+    void *thing;
+    struct ktm_mariadb_report last; /* what was reported last; its text in 'told' */
+    char told[1024];
+    _Atomic unsigned reports;
+    struct ktm_mariadb_options options;
+};
+
+/* Starts the server, with a table account(id, amount) of two rows of 100, and opens. */
+void scene_start(struct scene *scene, const char *settings);
+/* The same without the open, for tests whose processes open themselves. */
+void scene_prepare(struct scene *scene, const char *settings);
+NTSTATUS scene_open_rm(struct scene *scene); /* with scene->options */
+void scene_open(struct scene *scene);        /* the TM and both participants */
+void scene_close(struct scene *scene);
+void scene_end(struct scene *scene);
+
+/* A new transaction in which both take part. */
+HANDLE scene_begin(struct scene *scene, struct ktm_mariadb_tx **tx);
+/* The same, with the other first: it is asked first. */
+HANDLE scene_begin_after_other(struct scene *scene, struct ktm_mariadb_tx **tx);
+/* The same without the other. */
+HANDLE scene_begin_alone(struct scene *scene, struct ktm_mariadb_tx **tx);
+/* Adds to an account; has to succeed. */
+void scene_add(struct ktm_mariadb_tx *tx, int id, int amount);
+long scene_amount(struct scene *scene, int id);
+long scene_prepared(struct scene *scene);
+
+/* Runs in a process of its own, with everything opened anew, until it kills itself or ends. */
+void scene_in_child(struct scene *scene, void (*run)(struct scene *scene));
+void scene_kill_self(struct scene *scene);

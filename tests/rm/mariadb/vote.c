@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/* How MariaDB votes, and what comes of it. */
+#include "tests/rm/mariadb/scene.h"
+
+#include <mysql.h>
+#include <unistd.h>
+
+static void
+expect_words(struct ktm_mariadb_tx *tx, const char *words)
+{
+    char text[1024];
+
+    EXPECT(ktm_mariadb_error(tx, text, sizeof(text)) > 0);
+    if (!strstr(text, words))
+        test_fail(__FILE__, __LINE__, "'%s' is not in: %s", words, text);
+}
+
+TEST(rows_are_committed_with_the_rest_and_seen_only_then)
+{
+    struct ktm_mariadb_tx *tx;
+    struct scene scene;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, -30);
+    scene_add(tx, 2, 30);
+    EXPECT_EQ(100, scene_amount(&scene, 1));
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(KTM_MARIADB_COMMITTED, ktm_mariadb_state(tx));
+    EXPECT_EQ(70, scene_amount(&scene, 1));
+    EXPECT_EQ(130, scene_amount(&scene, 2));
+    EXPECT_EQ(0, scene_prepared(&scene));
+    ktm_mariadb_close(tx);
+    NtClose(transaction);
+    scene_end(&scene);
+}
+
+TEST(rows_are_rolled_back_when_another_votes_no)
+{
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    scene.other_refuses = true;
+    /* Once it is asked before the other one, once after. */
+    for (int i = 0; i < 2; i++) {
+        struct ktm_mariadb_tx *tx;
+        HANDLE transaction =
+            i == 0 ? scene_begin(&scene, &tx) : scene_begin_after_other(&scene, &tx);
+
+        scene_add(tx, 1, -30);
+        EXPECT(NtCommitTransaction(transaction, TRUE) != STATUS_SUCCESS);
+        EXPECT_EQ(KTM_MARIADB_ROLLED_BACK, ktm_mariadb_state(tx));
+        EXPECT_EQ(100, scene_amount(&scene, 1));
+        EXPECT_EQ(0, scene_prepared(&scene));
+        ktm_mariadb_close(tx);
+        NtClose(transaction);
+    }
+    EXPECT_EQ(0, scene.reports);
+    scene_end(&scene);
+}
+
+TEST(who_changes_nothing_votes_read_only)
+{
+    static const char *const harmless[] = {
+        "SELECT * FROM account",
+        "SELECT * FROM account FOR UPDATE",
+        "UPDATE account SET amount = 5 WHERE id = 77",
+        "DELETE FROM account WHERE id = 77",
+        "SET @x = 1",
+    };
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    EACH (sql, harmless) {
+        struct ktm_mariadb_tx *tx;
+        HANDLE transaction = scene_begin(&scene, &tx);
+
+        EXPECT_OK(ktm_mariadb_exec(tx, *sql, 0, NULL, NULL));
+        EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+        EXPECT_EQ(KTM_MARIADB_READ_ONLY, ktm_mariadb_state(tx));
+        EXPECT_EQ(0, scene_prepared(&scene));
+        ktm_mariadb_close(tx);
+        NtClose(transaction);
+    }
+    EXPECT_EQ(0, scene.reports); /* 1402 would be a false alarm */
+    scene_end(&scene);
+}
+
+TEST(what_an_application_may_not_say_is_refused_with_the_servers_words)
+{
+    static const char *const refused[] = {
+        "CREATE TABLE other (id int)",
+        "BEGIN",
+        "COMMIT",
+        "ROLLBACK",
+        "TRUNCATE TABLE account",
+        "FLUSH STATUS",
+        "START TRANSACTION",
+    };
+    struct ktm_mariadb_tx *tx;
+    struct scene scene;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, 1);
+    EACH (sql, refused) {
+        EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_mariadb_exec(tx, *sql, 0, NULL, NULL));
+        expect_words(tx, "1399");
+    }
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_mariadb_exec(tx, "SELEKT 1", 0, NULL, NULL));
+    expect_words(tx, "1064");
+    /* None of that has harmed the transaction. */
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(101, scene_amount(&scene, 1));
+    ktm_mariadb_close(tx);
+    NtClose(transaction);
+    scene_end(&scene);
+}
+
+TEST(tables_that_cannot_be_rolled_back_make_it_vote_no)
+{
+    static const char *const engines[] = {"MyISAM", "Aria", "MEMORY"};
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    EACH (engine, engines) {
+        struct ktm_mariadb_tx *tx;
+        HANDLE transaction;
+        char sql[128];
+
+        snprintf(sql, sizeof(sql), "CREATE OR REPLACE TABLE plain (id int) ENGINE=%s", *engine);
+        mariadb_ask(&scene.server, sql);
+        transaction = scene_begin(&scene, &tx);
+        scene_add(tx, 1, -30);
+        EXPECT_OK(ktm_mariadb_exec(tx, "INSERT INTO plain VALUES (1)", 0, NULL, NULL));
+        EXPECT(NtCommitTransaction(transaction, TRUE) != STATUS_SUCCESS);
+        EXPECT_EQ(KTM_MARIADB_ROLLED_BACK, ktm_mariadb_state(tx));
+        expect_words(tx, "that cannot be rolled back");
+        EXPECT_EQ(100, scene_amount(&scene, 1));
+        ktm_mariadb_close(tx);
+        NtClose(transaction);
+        /* To read them is fine, but for Aria. */
+        transaction = scene_begin(&scene, &tx);
+        scene_add(tx, 1, 1);
+        EXPECT_OK(ktm_mariadb_exec(tx, "SELECT * FROM plain", 0, NULL, NULL));
+        EXPECT_EQ(strcmp(*engine, "Aria") != 0,
+                  NtCommitTransaction(transaction, TRUE) == STATUS_SUCCESS);
+        mariadb_ask(&scene.server, "UPDATE account SET amount = 100 WHERE id = 1");
+        ktm_mariadb_close(tx);
+        NtClose(transaction);
+    }
+    scene_end(&scene);
+}
+
+/* The server's own use of Aria, for big intermediate results and for what it knows of routines. */
+TEST(the_servers_own_tables_do_not_count)
+{
+    static const char *const uses[] = {
+        "SELECT COUNT(*) FROM information_schema.columns",
+        "SELECT DISTINCT REPEAT(amount, 100000) FROM account ORDER BY 1",
+        "SELECT twice(amount) FROM account",
+        "CALL touch()",
+    };
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    mariadb_ask(&scene.server, "CREATE FUNCTION twice(n INT) RETURNS INT RETURN 2 * n;"
+                               "CREATE PROCEDURE touch() SELECT amount FROM account");
+    EACH (sql, uses) {
+        struct ktm_mariadb_tx *tx;
+
+        EXPECT_OK(ktm_mariadb_begin(scene.rm, NULL, &tx));
+        scene_add(tx, 1, 1);
+        EXPECT_OK(ktm_mariadb_exec(tx, *sql, 0, NULL, NULL));
+        EXPECT_OK(ktm_mariadb_commit(tx));
+        ktm_mariadb_close(tx);
+    }
+    EXPECT_EQ(104, scene_amount(&scene, 1));
+    scene_end(&scene);
+}
+
+TEST(a_lock_that_is_not_got_in_time_is_the_end_of_the_transaction)
+{
+    struct ktm_mariadb_tx *first, *second;
+    HANDLE one, two;
+    struct scene scene;
+
+    scene_start(&scene, "--innodb-lock-wait-timeout=1");
+    one = scene_begin(&scene, &first);
+    two = scene_begin(&scene, &second);
+    scene_add(first, 1, -30);
+    scene_add(second, 2, 30);
+    EXPECT_STATUS(
+        STATUS_TRANSACTIONAL_CONFLICT,
+        ktm_mariadb_exec(second, "UPDATE account SET amount = 0 WHERE id = 1", 0, NULL, NULL));
+    expect_words(second, "1205");
+    EXPECT(NtCommitTransaction(two, TRUE) != STATUS_SUCCESS);
+    EXPECT_OK(NtCommitTransaction(one, TRUE));
+    EXPECT_EQ(70, scene_amount(&scene, 1));
+    EXPECT_EQ(100, scene_amount(&scene, 2));
+    ktm_mariadb_close(first);
+    ktm_mariadb_close(second);
+    NtClose(one);
+    NtClose(two);
+    scene_end(&scene);
+}
+
+TEST(parameters_are_values_whatever_is_in_them)
+{
+    static const char *const odd[] = {"'; DROP TABLE account; --", "\\", "\\'", "?", "\n\"`", ""};
+    struct ktm_mariadb_tx *tx;
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    EXPECT_OK(ktm_mariadb_begin(scene.rm, NULL, &tx));
+    EACH (text, odd) {
+        const char *values[] = {*text, NULL};
+        MYSQL_RES *result;
+        MYSQL_ROW row;
+
+        EXPECT_OK(ktm_mariadb_exec(tx, "SELECT ?, ?, 'it''s'", 2, values, &result));
+        row = mysql_fetch_row(result);
+        EXPECT_TEXT(*text, row[0]);
+        EXPECT(row[1] == NULL);
+        EXPECT_TEXT("it's", row[2]);
+        mysql_free_result(result);
+    }
+    scene_add(tx, 1, 1);
+    EXPECT_OK(ktm_mariadb_commit(tx));
+    EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE, ktm_mariadb_exec(tx, "SELECT 1", 0, NULL, NULL));
+    ktm_mariadb_close(tx);
+    EXPECT_EQ(101, scene_amount(&scene, 1));
+    scene_end(&scene);
+}
+
+TEST(a_connection_of_the_application_takes_part_and_is_its_own_again)
+{
+    struct ktm_mariadb_tx *tx;
+    struct scene scene;
+    MYSQL *connection;
+
+    scene_start(&scene, NULL);
+    connection = mariadb_enter(&scene.server, NULL);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_OK(ktm_mariadb_begin_on(scene.rm, NULL, connection, &tx));
+        scene_add(tx, 1, 1);
+        EXPECT(ktm_mariadb_connection(tx) == connection);
+        EXPECT_OK(i == 0 ? ktm_mariadb_commit(tx) : ktm_mariadb_rollback(tx));
+        ktm_mariadb_close(tx);
+        EXPECT_EQ(0, mysql_query(connection, "UPDATE account SET amount = amount WHERE id = 1"));
+        EXPECT_EQ(101, scene_amount(&scene, 1));
+    }
+    EXPECT_EQ(0, mysql_query(connection, "BEGIN"));
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_mariadb_begin_on(scene.rm, NULL, connection, &tx));
+    mysql_close(connection);
+    scene_end(&scene);
+}
