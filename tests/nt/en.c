@@ -295,6 +295,21 @@ TEST(a_finished_enlistment_that_is_closed_is_gone) /* ENL-OPEN-06 */
                   NtOpenEnlistment(&found, all, party.rm[0], &guid, NULL));
 }
 
+TEST(a_pointer_to_a_finished_enlistment_keeps_no_way_to_open_it) /* ENL-OPEN-06 TMR-03 */
+{
+    struct party party = PARTY(false, 0, MASK_LATE);
+    GUID guid = guid_of_en(party.en[0]);
+    void *pointer = pointer_to(party.en[0]);
+    HANDLE found;
+
+    EXPECT_STATUS(STATUS_PENDING, NtCommitTransaction(party.tx, FALSE));
+    party_completion(&party);
+    close_handle(party.en[0]);
+    EXPECT_STATUS(STATUS_ENLISTMENT_NOT_FOUND,
+                  NtOpenEnlistment(&found, all, party.rm[0], &guid, NULL));
+    ObDereferenceObject(pointer);
+}
+
 /* ---- query and set ----------------------------------------------------------------------------
  */
 
