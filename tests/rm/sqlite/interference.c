@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* What others do in between: programs without transactions, threads, and hands in the directory. */
+#include <pthread.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "tests/rm/sqlite/scene.h"
+
+#define NOBODY 65534
+
+/* ---- hands in the directory ---- */
+
+static void
+put_into_gate(struct scene *scene)
+{
+    char path[700];
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/mine", scene->journal);
+    file = fopen(path, "w");
+    EXPECT(file != NULL);
+    fclose(file);
+}
+
+TEST(a_gate_that_cannot_be_removed_is_tried_again) /* the cause goes away in the end */
+{
+    struct scene scene;
+    char path[700];
+
+    scene_set(&scene);
+    scene_open(&scene);
+    scene.while_voting = put_into_gate;
+    EXPECT_OK(scene_write(&scene, 2)); /* committed, and not finished here */
+    EXPECT_EQ(1, ktm_rm_unfinished(ktm_sqlite_kit(scene.rm)));
+    EXPECT(scene_sql(&scene, "SELECT v FROM t") != SQLITE_OK);
+    scene_close(&scene);
+    snprintf(path, sizeof(path), "%s/mine", scene.journal);
+    EXPECT_EQ(0, unlink(path));
+    scene_open(&scene);
+    EXPECT_EQ(0, ktm_rm_unfinished(ktm_sqlite_kit(scene.rm)));
+    EXPECT_EQ(2, scene_number(&scene, "SELECT v FROM t"));
+    scene_close(&scene);
+}
+
+TEST(names_of_others_beside_the_database_are_left_alone)
+{
+    static const char *const names[] = {"-ktm.", "-ktm.backup", "-ktmx",
+                                        "-ktm.0000000000000000000000000000000g.1.2.3"};
+    struct scene scene;
+    unsigned count;
+
+    scene_set(&scene);
+    EACH (name, names) {
+        char path[700];
+        FILE *file;
+
+        snprintf(path, sizeof(path), "%s%s", scene.db, *name);
+        file = fopen(path, "w");
+        EXPECT(file != NULL);
+        fclose(file);
+    }
+    count = scene_names(&scene);
+    scene_open(&scene);
+    EXPECT_OK(scene_write(&scene, 2));
+    scene_close(&scene);
+    scene_crash(&scene, 3, CRASH_DECIDED);
+    scene_open(&scene);
+    EXPECT_EQ(3, scene_number(&scene, "SELECT v FROM t"));
+    scene_close(&scene);
+    EXPECT_EQ(count, scene_names(&scene));
+}
+
+TEST(a_directory_that_cannot_be_written_makes_it_vote_against)
+{
+    struct scene scene;
+    HANDLE transaction;
+    struct ktm_sqlite_tx *tx;
+    char error[400], name[700];
+
+    /* Root may write everywhere; this process is the test's own. */
+    if (geteuid() == 0 && (chown(test_directory(), NOBODY, NOBODY) != 0 || setuid(NOBODY) != 0))
+        SKIP("cannot become somebody who may not write everywhere");
+    if (access(test_directory(), W_OK) != 0)
+        SKIP("nobody cannot reach the place of the tests");
+    scene_set(&scene);
+    scene_open(&scene);
+    transaction = scene_transaction(&scene);
+    tx = scene_begin(&scene, transaction);
+    scene_enlist_other(&scene, transaction);
+    EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = 2")); /* the journal is there now */
+    snprintf(name, sizeof(name), "%.*s", (int)(strrchr(scene.db, '/') - scene.db), scene.db);
+    EXPECT_EQ(0, chmod(name, 0500));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+    EXPECT(ktm_sqlite_error(tx, error, sizeof(error)) > 0);
+    EXPECT_EQ(0, chmod(name, 0700));
+    EXPECT_EQ(1, scene_number(&scene, "SELECT v FROM t"));
+    ktm_sqlite_close(tx);
+    EXPECT_OK(NtClose(transaction));
+    scene_close(&scene);
+}
+
+/* ---- threads ---- */
+
+#define THREADS 6
+#define ROUNDS  10
+
+static void *
+add_often(void *context)
+{
+    struct scene *scene = context;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        HANDLE transaction = scene_transaction(scene);
+        struct ktm_sqlite_tx *tx = scene_begin(scene, transaction);
+
+        scene_enlist_other(scene, transaction);
+        EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = v + 1"));
+        if (i % 5 == 4)
+            EXPECT_OK(NtRollbackTransaction(transaction, TRUE));
+        else
+            EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+        ktm_sqlite_close(tx);
+        EXPECT_OK(NtClose(transaction));
+    }
+    return NULL;
+}
+
+TEST(writers_of_many_threads_come_one_after_the_other)
+{
+    static const enum ktm_rm_mode modes[] = {KTM_RM_CALLBACKS, KTM_RM_THREAD};
+
+    EACH (mode, modes) {
+        struct scene scene;
+        pthread_t threads[THREADS];
+
+        scene_set(&scene);
+        scene.options.mode = *mode;
+        scene.options.busy_ms = 60000;
+        scene_open(&scene);
+        EACH (thread, threads)
+            EXPECT_EQ(0, pthread_create(thread, NULL, add_often, &scene));
+        EACH (thread, threads)
+            EXPECT_EQ(0, pthread_join(*thread, NULL));
+        EXPECT_EQ(1 + THREADS * ROUNDS * 4 / 5, scene_number(&scene, "SELECT v FROM t"));
+        EXPECT_EQ(0, scene_names(&scene));
+        scene_close(&scene);
+        EXPECT_EQ(0, unlink(scene.db));
+    }
+}
+
+/* A rollback comes from another thread than the one that uses the connection. */
+static void *
+query_for_ever(void *context)
+{
+    struct ktm_sqlite_tx *tx = context;
+    int code = sqlite3_exec(ktm_sqlite_db(tx),
+                            "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+                            "SELECT sum(x) FROM c",
+                            NULL, NULL, NULL);
+
+    EXPECT(code == SQLITE_INTERRUPT || (code & 0xff) == SQLITE_ABORT);
+    return NULL;
+}
+
+TEST(a_rollback_ends_what_still_runs)
+{
+    struct scene scene;
+    struct ktm_sqlite_tx *tx;
+    pthread_t thread;
+
+    scene_set(&scene);
+    scene_open(&scene);
+    tx = scene_begin(&scene, NULL);
+    EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = 2"));
+    EXPECT_EQ(0, pthread_create(&thread, NULL, query_for_ever, tx));
+    usleep(50000);
+    EXPECT_OK(ktm_sqlite_rollback(tx));
+    EXPECT_EQ(0, pthread_join(thread, NULL));
+    EXPECT_EQ(SQLITE_OK, scene_sql(&scene, "UPDATE t SET v = v + 5"));
+    EXPECT_EQ(6, scene_number(&scene, "SELECT v FROM t"));
+    ktm_sqlite_close(tx);
+    scene_close(&scene);
+}
+
+TEST(another_process_that_writes_waits_its_turn)
+{
+    struct scene scene;
+    char command[1400];
+    HANDLE transaction;
+    struct ktm_sqlite_tx *tx;
+
+    scene_set(&scene);
+    scene_open(&scene);
+    transaction = scene_transaction(&scene);
+    tx = scene_begin(&scene, transaction);
+    scene_enlist_other(&scene, transaction);
+    EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = v * 10"));
+    snprintf(command, sizeof(command),
+             "sqlite3 -cmd '.timeout 20000' '%s' 'UPDATE t SET v = v + 3' &", scene.db);
+    EXPECT_EQ(0, system(command));
+    usleep(100000);
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    ktm_sqlite_close(tx);
+    EXPECT_OK(NtClose(transaction));
+    for (int i = 0; i < 200 && scene_number(&scene, "SELECT v FROM t") != 13; i++)
+        usleep(50000);
+    EXPECT_EQ(13, scene_number(&scene, "SELECT v FROM t"));
+    scene_close(&scene);
+}
