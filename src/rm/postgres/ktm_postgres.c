@@ -95,8 +95,8 @@ rm_start(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, struct explana
     kit.author = rm->outcome_table[0] ? &postgres_author : &postgres_author_without_alone;
     status = ktm_rm_open(rm->tm, &kit, &rm->kit);
     if (status != STATUS_SUCCESS)
-        return explain(why, status, "the resource manager of '%s' cannot be registered: %s%s%s",
-                       home, status_meaning(status), rm->why.text[0] ? ": " : "", rm->why.text);
+        return explain(why, status, "the resource manager of '%s' cannot be registered: %s", home,
+                       rm->why.text[0] ? rm->why.text : status_meaning(status));
     alone_sweep(rm, rm->reserve, true);
     return STATUS_SUCCESS;
 }

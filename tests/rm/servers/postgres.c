@@ -216,7 +216,8 @@ end_by(struct postgres *server, int signal)
     if (server->process <= 0)
         return;
     kill(server->process, signal);
-    EXPECT_EQ(server->process, waitpid(server->process, &status, 0));
+    if (waitpid(server->process, &status, 0) != server->process)
+        EXPECT_EQ(ECHILD, errno); /* a child of ours has no part in its end */
     server->process = 0;
 }
 
