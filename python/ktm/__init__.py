@@ -18,7 +18,8 @@ thread at a time.
 import ctypes
 import os
 
-__all__ = ["Error", "RolledBack", "OutcomeUnknown", "Transaction", "transaction", "status_name"]
+__all__ = ["Error", "RolledBack", "OutcomeUnknown", "SqliteError", "Transaction", "transaction",
+           "status_name"]
 
 _HANDLE = ctypes.c_void_p
 _STATUS = ctypes.c_int32
@@ -44,6 +45,10 @@ class RolledBack(Error):
 
 class OutcomeUnknown(Error):
     """It cannot be said whether the transaction was committed; the next start finds out."""
+
+
+class SqliteError(Exception):
+    """What SQLite says about a statement; the transaction can go on, or be rolled back."""
 
 
 class _Content(ctypes.Structure):

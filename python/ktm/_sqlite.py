@@ -3,6 +3,8 @@
 import ctypes
 import os
 
+from . import SqliteError
+
 _POINTER = ctypes.c_void_p
 _TEXT = ctypes.c_char_p
 _INT = ctypes.c_int
@@ -49,10 +51,6 @@ def _load():
 
 
 _libraries = []
-
-
-class SqliteError(Exception):
-    """What SQLite says about a statement; the transaction can go on, or be rolled back."""
 
 
 class Sqlite:

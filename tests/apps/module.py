@@ -3,6 +3,7 @@
 """The Python module: with ktm.transaction() as t."""
 import os
 import sqlite3
+import subprocess
 import sys
 import tempfile
 
@@ -110,11 +111,48 @@ def with_sqlite(top, home):
     expect(os.path.exists(note), "the file too")
 
 
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def example(top):
+    """examples/deploy.py: a version and its files, together."""
+    source, target, name = (os.path.join(top, word) for word in ("conf", "etc", "versions.db"))
+    program = [sys.executable, os.path.join(SOURCE, "examples", "deploy.py"), source, target, name]
+    env = dict(os.environ, KTM_HOME=os.path.join(top, "state"),
+               PYTHONPATH=os.path.join(SOURCE, "python"))
+
+    def deploy(version):
+        return subprocess.run(program + [version], env=env, capture_output=True, text=True,
+                              check=False)
+
+    write(os.path.join(source, "app.conf"), "one")
+    write(os.path.join(source, "conf.d", "extra"), "1")
+    write(os.path.join(target, "old.conf"), "old")
+    expect(deploy("v1").returncode == 0, "a version is deployed")
+    os.remove(os.path.join(source, "conf.d", "extra"))
+    write(os.path.join(source, "app.conf"), "two")
+    again = deploy("v1")
+    expect(again.returncode == 1 and "UNIQUE" in again.stderr, "a version is deployed once")
+    expect(open(os.path.join(target, "app.conf"), encoding="ascii").read() == "one",
+           "and with it no file is changed")
+    expect(deploy("v2").stdout == "deployed v2: 1 files, 1 removed\n", "the next one is")
+    with sqlite3.connect(name) as rows:
+        expect(rows.execute("SELECT * FROM deployed").fetchall() == [("v1", 2), ("v2", 1)],
+               "the database says so")
+    rows.close()
+    expect(open(os.path.join(target, "app.conf"), encoding="ascii").read() == "two"
+           and not os.path.exists(os.path.join(target, "old.conf")), "and so do the files")
+
+
 with tempfile.TemporaryDirectory(prefix="ktm-module.") as directory:
     commit_and_roll_back(directory, os.path.join(directory, "home"))
     other_steps(directory, os.path.join(directory, "home"))
     refusals(directory, os.path.join(directory, "home"))
     if os.path.exists(os.environ["KTM_SQLITE_LIBRARY"]):
         with_sqlite(directory, os.path.join(directory, "home"))
+        example(os.path.join(directory, "example"))
 print(f"{RESULTS[True]} passed, {RESULTS[False]} failed, 0 skipped")
 sys.exit(1 if RESULTS[False] else 0)
