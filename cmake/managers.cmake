@@ -43,11 +43,6 @@ function(ktm_add_manager name module)
         VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME ${name})
     target_link_options(ktm-${name} PRIVATE -Wl,--version-script=${map})
 
-    # For the tests that use the client library themselves.
-    foreach(variable INCLUDE_DIRS LINK_LIBRARIES)
-        set(KTM_${upper}_${variable} ${KTM_${upper}_${variable}} PARENT_SCOPE)
-    endforeach()
-
     set(KTM_MANAGER ${name})
     set(KTM_MODULE ${module})
     configure_file(${PROJECT_SOURCE_DIR}/cmake/ktm-manager.pc.in ktm-${name}.pc @ONLY)

@@ -36,6 +36,19 @@ fi
 cc -o "$scratch/static" "$example" $(pkg-config --cflags ktm) "$prefix/lib/libktm.a" -lpthread
 runs "libktm.a" "$scratch/static"
 
+# Each resource manager that was built: its pkg-config file leads to a library that can be linked.
+for module in "$prefix"/lib/pkgconfig/ktm-*.pc; do
+    [ -f "$module" ] || continue
+    module=$(basename "$module" .pc)
+    manager=${module#ktm-}
+    printf '#include <ktm_%s.h>\nint main(void) { ktm_%s_shut(0); return 0; }\n' "$manager" "$manager" \
+        >"$scratch/$manager.c"
+    # shellcheck disable=SC2046
+    cc -o "$scratch/$manager" "$scratch/$manager.c" $(pkg-config --cflags --libs "$module")
+    "$scratch/$manager"
+    echo "$module: good"
+done
+
 cat >"$scratch/CMakeLists.txt" <<TXT
 cmake_minimum_required(VERSION 3.25)
 project(stranger C)

@@ -67,7 +67,8 @@ struct ktm_postgres_options {
     uint32_t patience_ms;  /* how long a commit is tried again while the server cannot be reached,
                               before the transaction ends without it; it is then done by the next
                               ktm_postgres_open. UINT32_MAX: for ever */
-    const char *name;      /* NULL: "postgres". One home may have several databases, a name each */
+    const char *name;      /* of our state in the home; NULL: after the database, so that one home
+                              may have several. With a name the home refuses any other database */
     /* Told while it happens, from any thread; must not call us. May be NULL. */
     void (*report)(void *context, const struct ktm_postgres_report *report);
     void *context;
@@ -75,12 +76,12 @@ struct ktm_postgres_options {
 
 /* Opens the database and finishes what a crash has left there. 'tm' NULL: with the transaction
  * manager of the home (ktm_tm_open); else a handle of a durable one, which must live longer. The
- * home keeps who we are to the database, in 'postgres.<name>'. 'conninfo' as for PQconnectdb; "":
- * from the environment. 'options' NULL: KTM_RM_THREAD, patient for 10 seconds. On failure a
- * sentence is written to 'why' (NULL: not wanted). Answers: NOT_SUPPORTED (the server is not fit
- * for it: see above), ACCESS_DENIED, RM_DISCONNECTED (the server cannot be reached),
- * RM_METADATA_CORRUPT (the home belongs to another database, or is damaged), those of ktm_tm_open
- * and ktm_rm_open. */
+ * home keeps who we are to the database, in 'postgres.<name>', and it must stay the same.
+ * 'conninfo' as for PQconnectdb; "": from the environment. 'options' NULL: KTM_RM_THREAD, patient
+ * for 10 seconds. On failure a sentence is written to 'why' (NULL: not wanted). Answers:
+ * NOT_SUPPORTED (the server is not fit for it: see above), ACCESS_DENIED, RM_DISCONNECTED (the
+ * server cannot be reached), RM_METADATA_CORRUPT (the home belongs to another database, or is
+ * damaged), those of ktm_tm_open and ktm_rm_open. */
 KTM_API NTSTATUS ktm_postgres_open(HANDLE tm, const char *home, const char *conninfo,
                                    const struct ktm_postgres_options *options, char *why,
                                    size_t why_size, struct ktm_postgres_rm **out);
@@ -92,6 +93,13 @@ KTM_API void ktm_postgres_shut(struct ktm_postgres_rm *rm);
  * manager. The same object each time for the same text; it ends with the transaction: not to be
  * closed. One database for each home; for more, open them with names. Answers: those of
  * ktm_postgres_open and ktm_postgres_begin; ktm_error says why. */
+struct ktm_tx;
+KTM_API NTSTATUS ktm_postgres(struct ktm_tx *tx, const char *conninfo,
+                              struct ktm_postgres_tx **out);
+
+/* A database takes part in a transaction of ktm_begin (ktm.h), whose home keeps the resource
+ * manager. The same object each time for the same text; it ends with the transaction: not to be
+ * closed. Answers: those of ktm_postgres_open and ktm_postgres_begin; ktm_error says why. */
 struct ktm_tx;
 KTM_API NTSTATUS ktm_postgres(struct ktm_tx *tx, const char *conninfo,
                               struct ktm_postgres_tx **out);

@@ -37,14 +37,14 @@ check_block(struct ktm_postgres_tx *tx)
     case PQTRANS_INERROR:
         /* A PREPARE here would be answered with success, and nothing prepared. */
         if (!tx->why.text[0])
-            explain_sentence(&tx->why, "a statement has failed, so nothing can be committed");
+            postgres_explain(&tx->why, "a statement has failed, so nothing can be committed");
         break;
     case PQTRANS_IDLE:
-        explain_sentence(&tx->why, "the transaction in the database was ended by a COMMIT or "
+        postgres_explain(&tx->why, "the transaction in the database was ended by a COMMIT or "
                                    "ROLLBACK that was not ours");
         break;
     default:
-        explain_sentence(&tx->why, "the connection was lost, or is in the middle of a statement");
+        postgres_explain(&tx->why, "the connection was lost, or is in the middle of a statement");
     }
     return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
 }
@@ -264,7 +264,7 @@ settle(struct ktm_postgres_rm *rm, const struct ktm_rm_key *key, bool commit)
     if (left_find(rm, &key->enlistment, &name) || name_recall(rm, key, &name) == STATUS_SUCCESS)
         finished = outcome_finish(rm, &name, commit, &why);
     else
-        explain_sentence(&why, "what was prepared is not known: its recovery information cannot "
+        postgres_explain(&why, "what was prepared is not known: its recovery information cannot "
                                "be read");
     report(rm, kinds[finished], &key->transaction, commit, why.text);
     return finished == NOT_FINISHED ? KTM_RM_RETRY : KTM_RM_DONE;

@@ -3,9 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/base.h"
 #include "ktm.h"
-#include "ktm_postgres.h"
+#include "rm/postgres/postgres.h"
 
 static NTSTATUS
 door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
@@ -30,7 +29,7 @@ door_begin(void *rm, HANDLE transaction, char *why, size_t why_size, void **part
     NTSTATUS status = ktm_postgres_begin(rm, transaction, &made);
 
     if (status != STATUS_SUCCESS)
-        (void)ktm_postgres_why(rm, why, why_size);
+        ktm_postgres_why(rm, why, why_size);
     *part = made;
     return status;
 }
@@ -59,10 +58,10 @@ ktm_postgres(struct ktm_tx *tx, const char *conninfo, struct ktm_postgres_tx **o
     NTSTATUS status;
     char *name;
 
-    if (!conninfo || !out)
-        return STATUS_INVALID_PARAMETER;
+    if (!tx || !conninfo || !out)
+        return status_raise(STATUS_INVALID_PARAMETER);
     if (asprintf(&name, "postgres %s", conninfo) < 0)
-        return STATUS_INSUFFICIENT_RESOURCES;
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     status = ktm_use(tx, name, &kind, conninfo, &part);
     free(name);
     if (status == STATUS_SUCCESS)

@@ -215,19 +215,23 @@ NTSTATUS
 home_open(struct ktm_postgres_rm *rm, const char *home, const GUID *tm, const struct place *place,
           struct explanation *why)
 {
+    char *real, own_name[64];
     const char *name = rm->options.name;
-    char *real;
+    int size;
+
+    snprintf(own_name, sizeof(own_name), "%" PRIu64 "-%" PRIu32, place->system, place->database);
 
     if (mkdir(home, 0700) != 0 && errno != EEXIST)
         return failed(why, "made", home);
     real = realpath(home, NULL);
     if (!real)
         return failed(why, "looked at", home);
-    if (asprintf(&rm->home_path, "%s/postgres.%s", real, name) < 0)
-        rm->home_path = NULL;
+    size = asprintf(&rm->home_path, "%s/postgres.%s", real, name ? name : own_name);
     free(real);
-    if (!rm->home_path)
+    if (size < 0) {
+        rm->home_path = NULL;
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    }
     if (!register_open(rm))
         return explain(why, status_raise(STATUS_SHARING_VIOLATION), "'%s' is open already",
                        rm->home_path);

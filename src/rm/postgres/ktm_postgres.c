@@ -119,9 +119,9 @@ rm_create(const char *conninfo, const struct ktm_postgres_options *options,
     rm->options =
         options ? *options
                 : (struct ktm_postgres_options){.mode = KTM_RM_THREAD, .patience_ms = PATIENCE_MS};
-    rm->options.name = strdup(options && options->name ? options->name : "postgres");
+    rm->options.name = rm->options.name ? strdup(rm->options.name) : NULL;
     rm->conninfo = strdup(conninfo);
-    if (!rm->options.name || !rm->conninfo) {
+    if (!rm->conninfo || (options && options->name && !rm->options.name)) {
         rm_release(rm);
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     }
@@ -171,7 +171,7 @@ ktm_postgres_open(HANDLE tm, const char *home, const char *conninfo,
     NTSTATUS status = rm_open(tm, home, conninfo, options, &explanation, out);
 
     if (status != STATUS_SUCCESS && !explanation.text[0])
-        explain_sentence(&explanation, "PostgreSQL cannot take part: %s", status_meaning(status));
+        postgres_explain(&explanation, "PostgreSQL cannot take part: %s", status_meaning(status));
     if (why && why_size)
         snprintf(why, why_size, "%s", explanation.text);
     return status;
@@ -284,7 +284,7 @@ static void
 keep_why(struct ktm_postgres_rm *rm, const struct explanation *why, NTSTATUS status)
 {
     pthread_mutex_lock(&rm->mutex);
-    explain_sentence(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
+    postgres_explain(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
     pthread_mutex_unlock(&rm->mutex);
 }
 

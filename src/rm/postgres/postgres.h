@@ -119,10 +119,10 @@ struct ktm_postgres_tx {
 #define explain(why, status, ...)                                                                  \
     ({                                                                                             \
         NTSTATUS explained_ = (status);                                                            \
-        explain_sentence((why), __VA_ARGS__);                                                      \
+        postgres_explain((why), __VA_ARGS__);                                                      \
         explained_;                                                                                \
     })
-void explain_sentence(struct explanation *why, const char *format, ...)
+void postgres_explain(struct explanation *why, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 /* What a failed statement means, and in 'why' what was tried and the server's words. */
 NTSTATUS explain_result(struct explanation *why, PGconn *connection, const PGresult *result,

@@ -163,7 +163,7 @@ ktm_postgres_commit(struct ktm_postgres_tx *tx)
         return status;
     pthread_mutex_lock(&tx->mutex);
     if (!tx->why.text[0])
-        explain_sentence(&tx->why,
+        postgres_explain(&tx->why,
                          "the transaction was not committed (%s); another participant, "
                          "a time-out or its owner has rolled it back",
                          status_meaning(status));

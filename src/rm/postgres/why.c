@@ -7,7 +7,7 @@
 #include <string.h>
 
 void
-explain_sentence(struct explanation *why, const char *format, ...)
+postgres_explain(struct explanation *why, const char *format, ...)
 {
     va_list arguments;
 
@@ -61,7 +61,7 @@ explain_result(struct explanation *why, PGconn *connection, const PGresult *resu
 
     if (!words)
         words = PQerrorMessage(connection);
-    explain_sentence(why, "%s: %.*s%s%s%s%s%s%s", what, (int)strcspn(words, "\n"), words,
+    postgres_explain(why, "%s: %.*s%s%s%s%s%s%s", what, (int)strcspn(words, "\n"), words,
                      detail ? " (" : "", detail ? detail : "", detail ? ")" : "", state ? " [" : "",
                      state ? state : "", state ? "]" : "");
     return status_raise(status_of(connection, state));

@@ -5,6 +5,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ktm.h"
+#include "ktm_file.h"
 #include "rm/postgres/postgres.h"
 #include "tests/rm/postgres/scene.h"
 
@@ -66,6 +68,9 @@ TEST(a_home_belongs_to_one_database)
     scene_start(&scene, NULL);
     refused(&scene, STATUS_SHARING_VIOLATION, "open already");
     ktm_postgres_shut(scene.rm);
+    scene.options.name = "shop";
+    EXPECT_OK(scene_open_rm(&scene));
+    ktm_postgres_shut(scene.rm);
     scene.rm = NULL;
     postgres_ask(&scene.server, "CREATE DATABASE elsewhere");
     snprintf(scene.server.conninfo, sizeof(scene.server.conninfo),
@@ -77,12 +82,54 @@ TEST(a_home_belongs_to_one_database)
     EXPECT_EQ(2, scene.rm->identity.incarnation); /* one for each that got so far */
     ktm_postgres_shut(scene.rm);
     scene.rm = NULL;
-    snprintf(path, sizeof(path), "%s/postgres.postgres", scene.home);
+    snprintf(path, sizeof(path), "%s/postgres.shop", scene.home);
     file = fopen(path, "w");
     fputs("ktm-postgres 1\nmanager nobody\n", file);
     fclose(file);
     refused(&scene, STATUS_RM_METADATA_CORRUPT, "damaged");
     scene_end(&scene);
+}
+
+/* The three calls of ktm.h: rows of two databases and a file. */
+TEST(rows_and_files_change_together)
+{
+    struct scene scene;
+    char elsewhere[1024], path[600], why[1024];
+    struct ktm_home *home;
+
+    scene_prepare(&scene, NULL);
+    postgres_ask(&scene.server, "CREATE DATABASE elsewhere");
+    snprintf(elsewhere, sizeof(elsewhere), "host=%s user=ktm dbname=elsewhere",
+             scene.server.directory);
+    snprintf(path, sizeof(path), "%s/receipt", test_directory());
+    EXPECT_OK(ktm_open(scene.home, &home));
+    for (int refused = 1; refused >= 0; refused--) {
+        struct ktm_postgres_tx *here, *there, *again;
+        struct ktm_file_tx *files;
+        struct ktm_tx *tx;
+
+        EXPECT_OK(ktm_begin(home, &tx));
+        EXPECT_OK(ktm_postgres(tx, scene.server.conninfo, &here));
+        EXPECT_OK(ktm_postgres(tx, scene.server.conninfo, &again));
+        EXPECT(here == again);
+        EXPECT_OK(ktm_postgres(tx, elsewhere, &there));
+        EXPECT_OK(ktm_files(tx, &files));
+        scene_add(here, 1, -7);
+        EXPECT_OK(ktm_postgres_exec(there, "CREATE TABLE t (i int)", 0, NULL, NULL));
+        EXPECT_OK(ktm_file_put(files, path, 0600, ktm_file_bytes("7", 1)));
+        if (refused)
+            EXPECT_STATUS(STATUS_NOT_SUPPORTED,
+                          ktm_postgres_exec(there, "COPY t FROM STDIN", 0, NULL, NULL));
+        EXPECT_STATUS(refused ? STATUS_TRANSACTION_ALREADY_ABORTED : STATUS_SUCCESS,
+                      ktm_commit(tx));
+        ktm_error(tx, why, sizeof(why));
+        EXPECT(!refused || strstr(why, "COPY"));
+        ktm_end(tx);
+        EXPECT_EQ(refused ? 100 : 93, scene_amount(&scene, 1));
+        EXPECT_EQ(!refused, access(path, F_OK) == 0);
+    }
+    ktm_shut(home);
+    postgres_stop(&scene.server);
 }
 
 TEST(bad_parameters_are_refused)
