@@ -29,8 +29,9 @@
  * Security: MariaDB lets every account that may connect see and end the prepared branches of all
  * others. That somebody did so is noticed and reported; it cannot be prevented.
  *
- * Connections: ours, and used again; or the application's own, of the same server. Secrets belong
- * into an option file ('defaults_file'). They are never shown.
+ * Connections: ours, and used again, with whatever SET and USE have left on them; or the
+ * application's own, of the same server. Secrets belong into an option file ('defaults_file'). They
+ * are never shown.
  *
  * Threads: any; calls for one transaction wait for one another. A forked child has no part in it:
  * there every call answers RM_NOT_ACTIVE, and closing does nothing.
@@ -102,6 +103,14 @@ KTM_API NTSTATUS ktm_mariadb_open(HANDLE tm, const char *home,
 /* After all transactions are closed. What is not committed is rolled back; what is prepared stays
  * so. NULL: nothing. */
 KTM_API void ktm_mariadb_shut(struct ktm_mariadb_rm *rm);
+
+/* A database takes part in a transaction of ktm_begin (ktm.h), whose home keeps the resource
+ * manager. The same object each time for the same server; it ends with the transaction: not to be
+ * closed. One server for each home; for more, open them with names. Answers: those of
+ * ktm_mariadb_open and ktm_mariadb_begin; ktm_error says why. */
+struct ktm_tx;
+KTM_API NTSTATUS ktm_mariadb(struct ktm_tx *tx, const struct ktm_mariadb_server *server,
+                             struct ktm_mariadb_tx **out);
 
 KTM_API HANDLE ktm_mariadb_tm(struct ktm_mariadb_rm *rm);          /* not to be closed */
 KTM_API struct ktm_rm *ktm_mariadb_kit(struct ktm_mariadb_rm *rm); /* for ktm_rm_run, unfinished */

@@ -322,7 +322,10 @@ session_release(struct ktm_mariadb_rm *rm, struct session *session)
 
     if (!session)
         return;
-    is_good = session->is_ours && !session->is_lost && !session->is_spoiled;
+    /* Who has switched autocommit off has done so for himself only. */
+    is_good = session->is_ours && !session->is_lost && !session->is_spoiled &&
+              !session_is_in_transaction(session) &&
+              (session->connection->server_status & SERVER_STATUS_AUTOCOMMIT);
     if (is_good) {
         pthread_mutex_lock(&rm->mutex);
         is_good = rm->idle_count < IDLE_MAX;

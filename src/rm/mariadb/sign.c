@@ -69,13 +69,15 @@ sign_make_table(struct ktm_mariadb_rm *rm, struct session *session, struct expla
     char sql[1024], database[280];
     MYSQL_RES *result;
     MYSQL_ROW row;
+    bool is_named;
 
     result = session_ask(session, "SELECT DATABASE()", why);
     row = result ? mysql_fetch_row(result) : NULL;
-    if (row && row[0])
+    is_named = row && row[0];
+    if (is_named)
         quote(row[0], database);
     mysql_free_result(result);
-    if (!row || !row[0])
+    if (!is_named)
         return explain(why, status_raise(STATUS_INVALID_PARAMETER),
                        "no database was named, and 'ktm_outcome' needs one");
     snprintf(rm->sign_table, sizeof(rm->sign_table), "%s.ktm_outcome", database);

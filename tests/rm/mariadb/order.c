@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+/* Who is at work at the same time: an older run, several threads, lost votes, a door. */
+#include "tests/rm/mariadb/scene.h"
+
+#include <mysql.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ktm.h"
+#include "rm/mariadb/mariadb.h"
+
+/* An older run: its process is gone, its connection is not, on the server's side. */
+TEST(a_start_ends_the_connections_of_an_older_run_before_it_looks)
+{
+    char name[HEX_SIZE], sql[256];
+    struct ktm_rm_key key = {.transaction = {.Data1 = 77}};
+    struct scene scene;
+    struct xid xid;
+    MYSQL *straggler;
+
+    scene_start(&scene, NULL);
+    key.manager = scene.rm->identity.manager;
+    key.incarnation = scene.rm->identity.incarnation;
+    guid_hex(&key.manager, name);
+    scene_close(&scene);
+    straggler = mariadb_enter(&scene.server, NULL);
+    snprintf(sql, sizeof(sql), "DO GET_LOCK('ktm:%s:7', 0)", name);
+    EXPECT_EQ(0, mysql_query(straggler, sql));
+    xid_print(&key, &xid);
+    snprintf(sql, sizeof(sql), "XA START %s", xid.text);
+    EXPECT_EQ(0, mysql_query(straggler, sql));
+    EXPECT_EQ(0, mysql_query(straggler, "UPDATE account SET amount = 1 WHERE id = 1"));
+    snprintf(sql, sizeof(sql), "XA END %s", xid.text);
+    EXPECT_EQ(0, mysql_query(straggler, sql));
+    scene_open(&scene);
+    snprintf(sql, sizeof(sql), "XA PREPARE %s", xid.text);
+    EXPECT(mysql_query(straggler, sql) != 0); /* too late */
+    EXPECT_EQ(0, scene_prepared(&scene));
+    EXPECT_EQ(100, scene_amount(&scene, 1));
+    mysql_close(straggler);
+    scene_end(&scene);
+}
+
+/* Prepared by an older run, and attached still: XAER_NOTA for everybody else, but listed. */
+TEST(a_branch_that_is_attached_to_a_living_connection_is_not_taken_for_done)
+{
+    struct ktm_rm_key key = {.transaction = {.Data1 = 78}};
+    struct explanation why = {""};
+    struct scene scene;
+    struct xid xid;
+    char sql[512];
+    MYSQL *other;
+
+    scene_start(&scene, NULL);
+    key.manager = scene.rm->identity.manager;
+    key.incarnation = scene.rm->identity.incarnation;
+    xid_print(&key, &xid);
+    other = mariadb_enter(&scene.server, NULL);
+    static const char *const verbs[] = {"START", "END", "PREPARE"};
+    EACH (verb, verbs) {
+        snprintf(sql, sizeof(sql), "XA %s %s", *verb, xid.text);
+        EXPECT_EQ(0, mysql_query(other, sql));
+        if (verb == &verbs[0])
+            EXPECT_EQ(0, mysql_query(other, "UPDATE account SET amount = 1 WHERE id = 1"));
+    }
+    EXPECT_EQ(1, scene_prepared(&scene));
+    EXPECT_EQ(NOT_FINISHED, outcome_settle(scene.rm, &key, false, &why));
+    EXPECT(strstr(why.text, "1397"));
+    mysql_close(other);
+    /* As an orphan it is tended whenever there is something to do anyway. */
+    outcome_add_orphan(scene.rm, &key);
+    EXPECT_EQ(0, scene_prepared(&scene));
+    EXPECT_EQ(100, scene_amount(&scene, 1));
+    scene_end(&scene);
+}
+
+TEST(what_is_prepared_keeps_its_locks_over_a_crash_of_the_server)
+{
+    struct ktm_rm_key key = {.transaction = {.Data1 = 79}};
+    struct scene scene;
+    struct xid xid;
+    char sql[512];
+    MYSQL *other;
+
+    scene_start(&scene, NULL);
+    key.manager = scene.rm->identity.manager;
+    key.incarnation = scene.rm->identity.incarnation;
+    xid_print(&key, &xid);
+    other = mariadb_enter(&scene.server, NULL);
+    snprintf(sql, sizeof(sql),
+             "XA START %s; UPDATE account SET amount = 1 WHERE id = 1; XA END %s;", xid.text,
+             xid.text);
+    EXPECT_EQ(0, mysql_query(other, sql));
+    while (mysql_next_result(other) == 0)
+        continue;
+    snprintf(sql, sizeof(sql), "XA PREPARE %s", xid.text);
+    EXPECT_EQ(0, mysql_query(other, sql));
+    scene_close(&scene);
+    mariadb_kill(&scene.server);
+    mysql_close(other);
+    mariadb_again(&scene.server, NULL);
+    other = mariadb_enter(&scene.server, NULL);
+    EXPECT(mysql_query(other, "SELECT * FROM account WHERE id = 1 FOR UPDATE NOWAIT") != 0);
+    EXPECT_EQ(1205, mysql_errno(other));
+    scene_open(&scene); /* presumed abort: KTM knows nothing of it */
+    EXPECT_EQ(1, scene.reports);
+    EXPECT_EQ(KTM_MARIADB_SETTLED, scene.last.kind);
+    EXPECT(!scene.last.is_committed);
+    EXPECT_EQ(0, mysql_query(other, "UPDATE account SET amount = amount + 1 WHERE id = 1"));
+    EXPECT_EQ(101, scene_amount(&scene, 1));
+    mysql_close(other);
+    scene_end(&scene);
+}
+
+/* ---- threads ---- */
+
+#define THREADS   8
+#define TRANSFERS 40
+
+struct teller {
+    pthread_t thread;
+    struct scene *scene;
+    unsigned seed;
+    unsigned done;
+};
+
+static void *
+transfer(void *argument)
+{
+    struct teller *teller = argument;
+
+    for (int i = 0; i < TRANSFERS; i++) {
+        int from = 1 + (int)(rand_r(&teller->seed) % 2);
+        const char *values[][2] = {{"-1", from == 1 ? "1" : "2"}, {"1", from == 1 ? "2" : "1"}};
+        struct ktm_mariadb_tx *tx;
+        bool is_good = true;
+
+        EXPECT_OK(ktm_mariadb_begin(teller->scene->rm, NULL, &tx));
+        EACH (pair, values)
+            is_good = is_good &&
+                      ktm_mariadb_exec(tx, "UPDATE account SET amount = amount + ? WHERE id = ?", 2,
+                                       *pair, NULL) == STATUS_SUCCESS;
+        /* A deadlock is an answer; and who ignores it cannot commit. */
+        EXPECT_EQ(is_good, ktm_mariadb_commit(tx) == STATUS_SUCCESS);
+        teller->done += is_good;
+        ktm_mariadb_close(tx);
+    }
+    return NULL;
+}
+
+TEST(many_threads_move_money_and_none_is_lost)
+{
+    struct teller tellers[THREADS];
+    struct scene scene;
+    unsigned done = 0;
+
+    scene_prepare(&scene, NULL);
+    scene.options.mode = KTM_RM_THREAD;
+    scene.options.patience_ms = 10000;
+    scene_open(&scene);
+    for (unsigned i = 0; i < THREADS; i++) {
+        tellers[i] = (struct teller){.scene = &scene, .seed = i + 1};
+        EXPECT_EQ(0, pthread_create(&tellers[i].thread, NULL, transfer, &tellers[i]));
+    }
+    EACH (teller, tellers) {
+        EXPECT_EQ(0, pthread_join(teller->thread, NULL));
+        done += teller->done;
+    }
+    EXPECT(done > 0);
+    EXPECT_EQ(200, mariadb_count(&scene.server, "SELECT SUM(amount) FROM account"));
+    EXPECT_EQ(done, mariadb_count(&scene.server,
+                                  "SELECT COUNT(*) FROM ktm_outcome WHERE incarnation > 0"));
+    EXPECT_EQ(0, scene_prepared(&scene));
+    EXPECT_EQ(0, scene.reports);
+    scene_end(&scene);
+}
+
+/* ---- the door ---- */
+
+TEST(an_application_uses_it_in_three_calls)
+{
+    struct ktm_mariadb_server where = {.user = "root", .database = "shop"};
+    struct ktm_mariadb_tx *rows, *again;
+    struct ktm_home *home;
+    struct scene scene;
+    struct ktm_tx *tx;
+
+    scene_prepare(&scene, NULL);
+    where.socket = scene.server.socket;
+    EXPECT_OK(ktm_open(scene.home, &home));
+    EXPECT_OK(ktm_begin(home, &tx));
+    EXPECT_OK(ktm_mariadb(tx, &where, &rows));
+    EXPECT_OK(ktm_mariadb(tx, &where, &again));
+    EXPECT(rows == again);
+    scene_add(rows, 1, 11);
+    EXPECT_OK(ktm_commit(tx));
+    ktm_end(tx);
+    ktm_shut(home);
+    EXPECT_EQ(111, scene_amount(&scene, 1));
+    mariadb_stop(&scene.server);
+}
