@@ -65,7 +65,7 @@ KTM_API size_t ktm_error(struct ktm_tx *tx, char *into, size_t size);
 /* How a resource manager is opened in a home, and takes part in a transaction. What cannot be done
  * is said in 'why'. */
 struct ktm_manager_kind {
-    NTSTATUS (*open)
+    NTSTATUS(*open)
     (HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm);
     void (*shut)(void *rm);
     NTSTATUS (*begin)(void *rm, HANDLE transaction, char *why, size_t why_size, void **part);
