@@ -152,6 +152,7 @@ use_connection(struct scene *scene)
     sqlite3 *db = ktm_sqlite_db(used);
 
     (void)scene;
+    EXPECT_EQ(SQLITE_BUSY, sqlite3_exec(db, "SELECT count(*) FROM t", NULL, NULL, NULL) & 0xff);
     EXPECT(sqlite3_exec(db, "UPDATE t SET v = 8", NULL, NULL, NULL) != SQLITE_OK);
     EXPECT(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) != SQLITE_OK);
     EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE, ktm_sqlite_exec(used, "UPDATE t SET v = 8"));

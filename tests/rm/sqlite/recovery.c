@@ -192,6 +192,20 @@ TEST(a_database_that_is_not_the_same_file_is_not_taken_for_committed)
     scene_close(&scene);
 }
 
+TEST(what_the_names_say_is_committed_is_not_rolled_back)
+{
+    struct scene scene;
+
+    scene_set(&scene);
+    scene_crash(&scene, 2, CRASH_UNDECIDED);
+    EXPECT_EQ(0, rmdir(scene.journal)); /* somebody's helping hand: SQLite sees it committed now */
+    EXPECT_EQ(2, scene_number(&scene, "SELECT v FROM t"));
+    scene_open(&scene); /* the TM knows nothing of it, so it shall be rolled back */
+    EXPECT_EQ(1, ktm_rm_unfinished(ktm_sqlite_kit(scene.rm)));
+    EXPECT(access(scene_parked(&scene), F_OK) == 0); /* nobody loses the journal */
+    scene_close(&scene);
+}
+
 TEST(while_somebody_uses_the_lock_nothing_is_finished_and_then_it_is)
 {
     struct scene scene;
