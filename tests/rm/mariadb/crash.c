@@ -190,11 +190,7 @@ interfere(struct scene *scene, const char *verb)
 
     EXPECT_OK(ktm_mariadb_prepared(scene->rm, keep_xid, xid));
     EXPECT(xid[0]);
-    mariadb_ask(&scene->server,
-                "SELECT 1; BEGIN NOT ATOMIC DECLARE n BIGINT; DECLARE c CURSOR FOR SELECT id FROM"
-                " information_schema.processlist WHERE id <> CONNECTION_ID() AND user = 'root';"
-                " DECLARE EXIT HANDLER FOR NOT FOUND BEGIN END; OPEN c; LOOP FETCH c INTO n;"
-                " KILL n; END LOOP; END");
+    mariadb_end_others(&scene->server);
     /* No grants at all are needed for this. */
     mariadb_ask(&scene->server, "CREATE OR REPLACE USER nobody");
     mariadb_ask(&scene->server, "GRANT USAGE ON *.* TO nobody");

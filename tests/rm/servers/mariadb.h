@@ -32,3 +32,5 @@ MYSQL *mariadb_enter(struct mariadb *server, const char *user);
  * column of the first row, or "". It has to succeed. The text lives until the next call. */
 const char *mariadb_ask(struct mariadb *server, const char *sql);
 long mariadb_count(struct mariadb *server, const char *sql);
+/* Kills all other connections, on the server's side. */
+void mariadb_end_others(struct mariadb *server);
