@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Single phase: the database's own COMMIT decides, and a row tells what became of it. */
 #include <pthread.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "rm/postgres/postgres.h"
@@ -133,6 +134,44 @@ TEST(a_commit_whose_answer_was_lost_is_found_by_its_row)
     EXPECT_EQ(0, pthread_join(thread, &failed));
     EXPECT(!failed);
     EXPECT_EQ(KTM_POSTGRES_COMMITTED, ktm_postgres_state(tx));
+    EXPECT_EQ(93, scene_amount(&scene, 1));
+    finish(tx, transaction);
+    scene_end(&scene);
+}
+
+/* Takes the connection away from under a COMMIT that waits, and lets the server's side finish
+ * later: its row cannot be seen until then. */
+static void *
+part_from_who_waits(void *argument)
+{
+    struct ktm_postgres_tx *tx = argument;
+    struct scene *scene = tx->rm->options.context;
+
+    while (postgres_count(&scene->server, "SELECT count(*) FROM pg_stat_activity WHERE "
+                                          "wait_event = 'SyncRep'") == 0)
+        MOMENT(10);
+    EXPECT_EQ(0, shutdown(PQsocket(tx->session->connection), SHUT_RDWR));
+    MOMENT(500);
+    postgres_ask(&scene->server, "ALTER SYSTEM RESET synchronous_standby_names");
+    postgres_ask(&scene->server, "SELECT pg_reload_conf()");
+    return NULL;
+}
+
+TEST(a_commit_that_goes_on_without_us_is_waited_for)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+    pthread_t thread;
+
+    scene_start(&scene, WITH_STANDBY);
+    postgres_ask(&scene.server, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'");
+    postgres_ask(&scene.server, "SELECT pg_reload_conf()");
+    transaction = scene_begin_alone(&scene, &tx);
+    EXPECT_EQ(0, pthread_create(&thread, NULL, part_from_who_waits, tx));
+    scene_add(tx, 1, -7);
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(0, pthread_join(thread, NULL));
     EXPECT_EQ(93, scene_amount(&scene, 1));
     finish(tx, transaction);
     scene_end(&scene);
