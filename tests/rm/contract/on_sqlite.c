@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* The contract's view of a SQLite database that prepares: an item is a row. */
+#include <dirent.h>
+#include <stdio.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "ktm_sqlite.h"
+#include "tests/rm/contract/contract.h"
+
+#define PATIENT_MS 60000
+
+struct database {
+    char directory[600], path[700];
+    struct ktm_sqlite_rm *rm;
+};
+
+static void *
+create(const char *directory)
+{
+    static struct database database;
+    sqlite3 *db;
+
+    snprintf(database.directory, sizeof(database.directory), "%s/sqlite", directory);
+    snprintf(database.path, sizeof(database.path), "%s/items.db", database.directory);
+    EXPECT_EQ(0, mkdir(database.directory, 0700));
+    EXPECT_EQ(SQLITE_OK, sqlite3_open(database.path, &db));
+    EXPECT_EQ(SQLITE_OK,
+              sqlite3_exec(db, "CREATE TABLE item(id INTEGER PRIMARY KEY)", NULL, NULL, NULL));
+    sqlite3_close(db);
+    return &database;
+}
+
+static void
+destroy(void *resource)
+{
+    (void)resource;
+}
+
+static NTSTATUS
+open_database(void *resource, HANDLE tm, const char *home, enum ktm_rm_mode mode,
+              uint32_t patience_ms)
+{
+    struct database *database = resource;
+    struct ktm_sqlite_options options = {
+        .mode = mode, .patience_ms = patience_ms, .busy_ms = PATIENT_MS, .must_exist = TRUE};
+
+    return ktm_sqlite_open(tm, home, database->path, &options, NULL, 0, &database->rm);
+}
+
+static void
+close_database(void *resource)
+{
+    struct database *database = resource;
+
+    ktm_sqlite_shut(database->rm);
+}
+
+static struct ktm_rm *
+kit(void *resource)
+{
+    struct database *database = resource;
+
+    return ktm_sqlite_kit(database->rm);
+}
+
+static NTSTATUS
+work(void *resource, HANDLE transaction, unsigned item, bool change)
+{
+    struct database *database = resource;
+    struct ktm_sqlite_tx *tx;
+    NTSTATUS status;
+    char sql[80];
+
+    TRY(ktm_sqlite_begin(database->rm, transaction, NULL, 0, &tx));
+    snprintf(sql, sizeof(sql),
+             change ? "INSERT INTO item VALUES(%u)" : "SELECT * FROM item WHERE id = %u", item);
+    status = ktm_sqlite_exec(tx, sql);
+    ktm_sqlite_close(tx);
+    return status;
+}
+
+/* A plain connection, as any program has. */
+static bool
+is_there(void *resource, unsigned item)
+{
+    struct database *database = resource;
+    sqlite3_stmt *statement;
+    sqlite3 *db;
+    char sql[80];
+    int code;
+
+    snprintf(sql, sizeof(sql), "SELECT 1 FROM item WHERE id = %u", item);
+    EXPECT_EQ(SQLITE_OK, sqlite3_open(database->path, &db));
+    sqlite3_busy_timeout(db, PATIENT_MS);
+    EXPECT_EQ(SQLITE_OK, sqlite3_prepare_v2(db, sql, -1, &statement, NULL));
+    code = sqlite3_step(statement);
+    EXPECT(code == SQLITE_ROW || code == SQLITE_DONE);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return code == SQLITE_ROW;
+}
+
+static size_t
+prepared(void *resource)
+{
+    struct database *database = resource;
+    DIR *directory = opendir(database->directory);
+    struct dirent *entry;
+    size_t count = 0;
+
+    EXPECT(directory != NULL);
+    while ((entry = readdir(directory)))
+        count += strncmp(entry->d_name, "items.db-ktm.", strlen("items.db-ktm.")) == 0;
+    closedir(directory);
+    return count;
+}
+
+const struct contract contract_sqlite = {
+    .name = "sqlite",
+    .create = create,
+    .destroy = destroy,
+    .open = open_database,
+    .close = close_database,
+    .kit = kit,
+    .work = work,
+    .is_there = is_there,
+    .prepared = prepared,
+};
