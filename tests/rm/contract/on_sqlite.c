@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The contract's view of a SQLite database that prepares: an item is a row. */
+/* The contract's view of a SQLite database, one that prepares and one that decides as last
+ * resource: an item is a row. */
 #include <dirent.h>
 #include <stdio.h>
 #include <sqlite3.h>
@@ -13,14 +14,16 @@
 struct database {
     char directory[600], path[700];
     struct ktm_sqlite_rm *rm;
+    bool is_last;
 };
 
 static void *
-create(const char *directory)
+create_as(const char *directory, bool is_last)
 {
     static struct database database;
     sqlite3 *db;
 
+    database.is_last = is_last;
     snprintf(database.directory, sizeof(database.directory), "%s/sqlite", directory);
     snprintf(database.path, sizeof(database.path), "%s/items.db", database.directory);
     EXPECT_EQ(0, mkdir(database.directory, 0700));
@@ -29,6 +32,18 @@ create(const char *directory)
               sqlite3_exec(db, "CREATE TABLE item(id INTEGER PRIMARY KEY)", NULL, NULL, NULL));
     sqlite3_close(db);
     return &database;
+}
+
+static void *
+create(const char *directory)
+{
+    return create_as(directory, false);
+}
+
+static void *
+create_last(const char *directory)
+{
+    return create_as(directory, true);
 }
 
 static void
@@ -42,8 +57,11 @@ open_database(void *resource, HANDLE tm, const char *home, enum ktm_rm_mode mode
               uint32_t patience_ms)
 {
     struct database *database = resource;
-    struct ktm_sqlite_options options = {
-        .mode = mode, .patience_ms = patience_ms, .busy_ms = PATIENT_MS, .must_exist = TRUE};
+    struct ktm_sqlite_options options = {.mode = mode,
+                                         .patience_ms = patience_ms,
+                                         .busy_ms = PATIENT_MS,
+                                         .must_exist = TRUE,
+                                         .is_last_resource = database->is_last};
 
     return ktm_sqlite_open(tm, home, database->path, &options, NULL, 0, &database->rm);
 }
@@ -126,4 +144,15 @@ const struct contract contract_sqlite = {
     .work = work,
     .is_there = is_there,
     .prepared = prepared,
+};
+
+const struct contract contract_sqlite_last = {
+    .name = "sqlite_last",
+    .create = create_last,
+    .destroy = destroy,
+    .open = open_database,
+    .close = close_database,
+    .kit = kit,
+    .work = work,
+    .is_there = is_there,
 };

@@ -14,11 +14,12 @@
 #include "base/guid.h"
 
 extern const struct contract contract_file, contract_postgres, contract_sqlite, contract_mariadb;
+extern const struct contract contract_sqlite_last;
 
 static const struct contract *const contracts[] = {
     &contract_file,
 #ifdef KTM_CONTRACT_SQLITE
-    &contract_sqlite,
+    &contract_sqlite,   &contract_sqlite_last,
 #endif
 #ifdef KTM_CONTRACT_POSTGRES
     &contract_postgres,
