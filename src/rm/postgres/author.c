@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define CANCEL_EVERY_MS 50
+#define CANCEL_EVERY 50000000 /* nanoseconds */
 
 /* ---- before the vote ---- */
 
@@ -193,22 +193,14 @@ finish_prepared(struct ktm_postgres_tx *tx, bool commit)
 static void
 lock_against_statement(struct ktm_postgres_tx *tx)
 {
-    struct timespec until;
     char text[256];
 
-    for (;;) {
-        if (pthread_mutex_trylock(&tx->mutex) == 0)
-            return;
+    while (pthread_mutex_trylock(&tx->mutex) != 0) {
         /* While it is active only a vote or a rollback gives the session away, and the kit asks for
          * one of them at a time. */
         if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE)
             PQcancel(tx->session->cancel, text, sizeof(text));
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += CANCEL_EVERY_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        if (pthread_mutex_clocklock(&tx->mutex, CLOCK_MONOTONIC, &until) == 0)
-            return;
+        nanosleep(&(struct timespec){.tv_nsec = CANCEL_EVERY}, NULL);
     }
 }
 
