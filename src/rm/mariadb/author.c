@@ -8,7 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#define CANCEL_EVERY_MS 50
+#define LOOK_EVERY_NS 2000000L
+#define KILL_EVERY    25u
 
 /* ---- before the vote ---- */
 
@@ -204,23 +205,15 @@ kill_statement(struct ktm_mariadb_tx *tx)
     session_release_for_outcome(tx->rm, session);
 }
 
-/* The application may be waiting for a statement: it is killed. */
+/* The application may be waiting for a statement: it is killed, again and again, for it may just be
+ * about to begin. */
 static void
 lock_against_statement(struct ktm_mariadb_tx *tx)
 {
-    struct timespec until;
-
-    for (;;) {
-        if (pthread_mutex_trylock(&tx->mutex) == 0)
-            return;
-        if (atomic_load(&tx->state) == KTM_MARIADB_ACTIVE)
+    for (unsigned i = 0; pthread_mutex_trylock(&tx->mutex) != 0; i++) {
+        if (i % KILL_EVERY == 0 && atomic_load(&tx->state) == KTM_MARIADB_ACTIVE)
             kill_statement(tx);
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += CANCEL_EVERY_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
-        if (pthread_mutex_clocklock(&tx->mutex, CLOCK_MONOTONIC, &until) == 0)
-            return;
+        nanosleep(&(struct timespec){.tv_nsec = LOOK_EVERY_NS}, NULL);
     }
 }
 
