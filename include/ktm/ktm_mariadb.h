@@ -19,12 +19,13 @@
  * that nobody will ask for any more. Branches are always asked in two phases: XA COMMIT ONE PHASE
  * is not safe with the binary log (MDEV-31921).
  *
- * What the server needs: MariaDB 10.5 or later, InnoDB. Changes of tables that cannot be rolled
- * back (MyISAM, MEMORY) are noticed at the vote: the transaction aborts, those rows stay. So it is
- * when a table of Aria was used, if only to read, along with a change.
- * What MariaDB does not allow in such a transaction, as DDL, BEGIN and COMMIT, is refused with its
- * words in ktm_mariadb_error. A statement that fails is undone alone, and the transaction can go
- * on; but after a lock that was not got in time, and after a deadlock, it can only be rolled back.
+ * What the server needs: MariaDB 10.5 or later, InnoDB, innodb_flush_log_at_trx_commit 1. Changes
+ * of tables that cannot be rolled back (MyISAM, MEMORY) are noticed at the vote: the transaction
+ * aborts, those rows stay. So it is when a table of Aria was used, if only to read, along with a
+ * change. What MariaDB does not allow in such a transaction, as DDL, BEGIN and COMMIT, is refused
+ * with its words in ktm_mariadb_error. A statement that fails is undone alone, and the transaction
+ * can go on; but after a lock that was not got in time, and after a deadlock, it can only be rolled
+ * back.
  *
  * Security: MariaDB lets every account that may connect see and end the prepared branches of all
  * others. That somebody did so is noticed and reported; it cannot be prevented.

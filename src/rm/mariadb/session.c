@@ -380,6 +380,22 @@ session_release_for_outcome(struct ktm_mariadb_rm *rm, struct session *session)
 
 /* ---- before anybody is served ---- */
 
+static NTSTATUS
+check_durability(struct session *session, struct explanation *why)
+{
+    bool is_durable;
+
+    TRY(ask_truth(session,
+                  "SELECT @@innodb_flush_log_at_trx_commit IN (1, 3)"
+                  " AND @@innodb_flush_method <> 'nosync'",
+                  &is_durable, why));
+    if (!is_durable)
+        return explain(why, status_raise(STATUS_NOT_SUPPORTED),
+                       "innodb_flush_log_at_trx_commit is not 1, or nothing is synced: what the "
+                       "server promises does not survive a crash");
+    return STATUS_SUCCESS;
+}
+
 NTSTATUS
 session_check_server(struct session *session, struct explanation *why)
 {
@@ -394,7 +410,7 @@ session_check_server(struct session *session, struct explanation *why)
             why, status_raise(STATUS_NOT_SUPPORTED),
             "MariaDB %lu.%lu does not keep what is prepared; 10.5 is the first that does",
             version / 10000, version / 100 % 100);
-    return STATUS_SUCCESS;
+    return check_durability(session, why);
 }
 
 static NTSTATUS

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SWEEP_ROWS 10000u
+
 static void
 where(const struct ktm_mariadb_rm *rm, const GUID *transaction, char text[160])
 {
@@ -137,44 +139,43 @@ sign_look(struct ktm_mariadb_rm *rm, struct session *session, const GUID *transa
     return sign;
 }
 
-static bool
-was_asked_for(struct ktm_mariadb_rm *rm, const char *transaction)
+/* What this start was not asked for. To be freed; NULL: no memory. */
+static char *
+sweep_statement(struct ktm_mariadb_rm *rm)
 {
-    char text[HEX_SIZE];
+    char *sql = NULL, id[HEX_SIZE];
+    size_t size;
+    FILE *text = open_memstream(&sql, &size);
     struct left *left;
-    bool found = false;
 
+    if (!text)
+        return NULL;
+    guid_hex(&rm->identity.manager, id);
+    fprintf(text,
+            "DELETE FROM %s WHERE manager = X'%s' AND incarnation BETWEEN 1 AND %" PRIu64
+            " AND transaction NOT IN (X''",
+            rm->sign_table, id, rm->identity.incarnation - 1);
     pthread_mutex_lock(&rm->mutex);
     LIST_EACH (left, &rm->asked, in_list) {
-        guid_hex(&left->key.transaction, text);
-        found = found || strcasecmp(text, transaction) == 0;
+        guid_hex(&left->key.transaction, id);
+        fprintf(text, ", X'%s'", id);
     }
     pthread_mutex_unlock(&rm->mutex);
-    return found;
+    fprintf(text, ") LIMIT %u", SWEEP_ROWS);
+    if (fclose(text) == 0)
+        return sql;
+    free(sql);
+    return NULL;
 }
 
+/* Nobody is served yet, so it is in nobody's way. What stays is swept at another time. */
 void
 sign_sweep(struct ktm_mariadb_rm *rm, struct session *session)
 {
-    char sql[640], manager[HEX_SIZE];
-    struct explanation why;
-    MYSQL_RES *result;
+    char *sql = sweep_statement(rm);
 
-    guid_hex(&rm->identity.manager, manager);
-    snprintf(sql, sizeof(sql),
-             "SELECT HEX(transaction) FROM %s WHERE manager = X'%s' AND incarnation BETWEEN 1 AND "
-             "%" PRIu64 " LIMIT 100000",
-             rm->sign_table, manager, rm->identity.incarnation - 1);
-    result = session_ask(session, sql, &why);
-    if (!result)
-        return; /* what stays is swept at another time */
-    for (MYSQL_ROW row; (row = mysql_fetch_row(result));) {
-        if (was_asked_for(rm, row[0]))
-            continue;
-        snprintf(sql, sizeof(sql), "DELETE FROM %s WHERE manager = X'%s' AND transaction = X'%s'",
-                 rm->sign_table, manager, row[0]);
-        if (session_say(session, sql, NULL, &why) != STATUS_SUCCESS)
-            break;
-    }
-    mysql_free_result(result);
+    while (sql && mysql_query(session->connection, sql) == 0 &&
+           mysql_affected_rows(session->connection) == SWEEP_ROWS)
+        continue;
+    free(sql);
 }

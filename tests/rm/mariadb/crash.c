@@ -311,6 +311,9 @@ TEST(signs_are_kept_as_long_as_they_may_be_asked_for)
         ktm_mariadb_close(tx);
     }
     EXPECT_EQ(3, mariadb_count(&scene.server, count));
+    mariadb_ask(&scene.server,
+                "INSERT INTO ktm_outcome SELECT manager, UNHEX(LPAD(HEX(seq), 32, '0')), 1, NOW()"
+                " FROM seq_1_to_25000, ktm_outcome WHERE incarnation = 0");
     scene_close(&scene);
     scene_open(&scene);
     EXPECT_EQ(0, mariadb_count(&scene.server, count));

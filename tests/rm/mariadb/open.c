@@ -193,3 +193,28 @@ TEST(a_forked_child_has_no_part_in_it)
     EXPECT_EQ(101, scene_amount(&scene, 1));
     scene_end(&scene);
 }
+
+TEST(a_server_that_cannot_keep_its_promise_is_refused)
+{
+    static const struct {
+        const char *settings, *words;
+    } unfit[] = {
+        {"--version=10.4.99-MariaDB", "10.4"},
+        {"--version=8.0.30", "not MariaDB"},
+        {"--innodb-flush-log-at-trx-commit=2", "innodb_flush_log_at_trx_commit"},
+        {"--innodb-flush-log-at-trx-commit=0", "innodb_flush_log_at_trx_commit"},
+    };
+    struct scene scene;
+
+    scene_prepare(&scene, NULL);
+    EACH (it, unfit) {
+        mariadb_stop(&scene.server);
+        mariadb_again(&scene.server, it->settings);
+        EXPECT_OK(ktm_tm_open(scene.home, &scene.tm));
+        EXPECT_STATUS(STATUS_NOT_SUPPORTED, scene_open_rm(&scene));
+        if (!strstr(scene.why, it->words))
+            test_fail(__FILE__, __LINE__, "'%s' is not in: %s", it->words, scene.why);
+        NtClose(scene.tm);
+    }
+    mariadb_stop(&scene.server);
+}
