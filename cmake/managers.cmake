@@ -40,7 +40,8 @@ function(ktm_add_manager name module)
     target_link_libraries(ktm-${name} PUBLIC ktm
         PRIVATE $<BUILD_INTERFACE:ktm_flags> ${KTM_${upper}_LINK_LIBRARIES})
     set_target_properties(ktm-${name} PROPERTIES
-        VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME ${name})
+        VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} EXPORT_NAME ${name}
+        INSTALL_RPATH "$ORIGIN") # libktm.so lies beside it, also below a prefix of one's own
     target_link_options(ktm-${name} PRIVATE -Wl,--version-script=${map})
 
     set(KTM_MANAGER ${name})

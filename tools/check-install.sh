@@ -63,6 +63,24 @@ cmake --build "$scratch/build" >>"$scratch/log"
 runs "find_package, shared" "$scratch/build/by_shared"
 runs "find_package, static" "$scratch/build/by_static"
 
+for source in "$scratch"/sqlite.c "$scratch"/postgres.c "$scratch"/mariadb.c; do
+    [ -f "$source" ] || continue
+    manager=$(basename "$source" .c)
+    mkdir "$scratch/use-$manager"
+    cat >"$scratch/use-$manager/CMakeLists.txt" <<TXT
+cmake_minimum_required(VERSION 3.25)
+project(stranger C)
+find_package(ktm 0.1 REQUIRED COMPONENTS $manager)
+add_executable(component $source)
+target_link_libraries(component ktm::$manager)
+TXT
+    cmake -S "$scratch/use-$manager" -B "$scratch/use-$manager/build" -G Ninja \
+        -D CMAKE_PREFIX_PATH="$prefix" >"$scratch/log"
+    cmake --build "$scratch/use-$manager/build" >>"$scratch/log"
+    (unset LD_LIBRARY_PATH && "$scratch/use-$manager/build/component")
+    echo "find_package, $manager: good"
+done
+
 KTM_PREFIX=$prefix KTM_SOURCE=$(pwd) sh tests/examples/readme.sh
 echo "the examples as the README shows them: good"
 
