@@ -22,6 +22,8 @@
 
 struct contract {
     const char *name;
+    unsigned at_once; /* so many transactions that change something can be under way, at most 200;
+                         0: one waits for the other */
     /* The resource, empty, in this directory, of which it may do what it likes; a server is
      * started. NULL from 'create': it is not on this machine. */
     void *(*create)(const char *directory);
@@ -89,6 +91,8 @@ void play_create(struct play *play, const struct contract *contract);
 void play_open(struct play *play);
 void play_close(struct play *play);
 void play_destroy(struct play *play);
+/* Both take part in a transaction of the caller's; it has 512 of these. */
+NTSTATUS play_join(struct play *play, HANDLE transaction, unsigned item);
 /* One transaction over both, with this item. Answers: as NtCommitTransaction. */
 NTSTATUS play_transaction(struct play *play, unsigned item);
 /* The same in a process of its own, which opens, may die, and closes. */

@@ -58,6 +58,33 @@ CONTRACT(many_at_once)
     play_destroy(&play);
 }
 
+/* All of them under way before the first is committed. */
+CONTRACT(all_under_way_at_once)
+{
+    unsigned count = test_sweep_is_short() ? contract->at_once / 8 : contract->at_once;
+    HANDLE transactions[200];
+    struct play play;
+
+    if (count == 0)
+        return;
+    play_create(&play, contract);
+    play_open(&play);
+    for (unsigned item = 0; item < count; item++) {
+        EXPECT_OK(NtCreateTransaction(&transactions[item], TRANSACTION_ALL_ACCESS, NULL, NULL,
+                                      play.tm, 0, 0, 0, NULL, NULL));
+        EXPECT_OK(play_join(&play, transactions[item], item));
+    }
+    for (unsigned item = 0; item < count; item++) {
+        EXPECT_OK(item % 3 ? NtCommitTransaction(transactions[item], TRUE)
+                           : NtRollbackTransaction(transactions[item], TRUE));
+        NtClose(transactions[item]);
+    }
+    for (unsigned item = 0; item < count; item++)
+        EXPECT_EQ(item % 3 != 0, play_agrees(&play, item));
+    play_close(&play);
+    play_destroy(&play);
+}
+
 /* ---- any moment ---- */
 
 static void

@@ -90,6 +90,7 @@ is_there(void *resource, unsigned item)
 
 const struct contract contract_file = {
     .name = "file",
+    .at_once = 200,
     .create = create,
     .destroy = destroy,
     .open = open_files,

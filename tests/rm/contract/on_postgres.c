@@ -4,6 +4,8 @@
 #include "tests/rm/contract/contract.h"
 #include "tests/rm/servers/postgres.h"
 
+#define SETTINGS "-c max_connections=250 -c max_prepared_transactions=250"
+
 struct rows {
     struct postgres server;
     struct ktm_postgres_rm *rm;
@@ -16,7 +18,7 @@ create(const char *directory)
     static struct rows rows;
 
     (void)directory;
-    postgres_start(&rows.server, NULL);
+    postgres_start(&rows.server, SETTINGS);
     postgres_ask(&rows.server, "CREATE TABLE items (item bigint PRIMARY KEY)");
     return &rows;
 }
@@ -118,7 +120,7 @@ again(void *resource)
 {
     struct rows *rows = resource;
 
-    postgres_again(&rows->server, NULL);
+    postgres_again(&rows->server, SETTINGS);
 }
 
 static void
@@ -142,6 +144,7 @@ was_told(void *resource)
 
 const struct contract contract_postgres = {
     .name = "postgres",
+    .at_once = 200,
     .create = create,
     .destroy = destroy,
     .open = open_rows,

@@ -290,6 +290,18 @@ take_part(struct play *play, HANDLE transaction, struct testimony *testimony)
 }
 
 NTSTATUS
+play_join(struct play *play, HANDLE transaction, unsigned item)
+{
+    static struct testimony testimonies[512];
+    static _Atomic unsigned count;
+    struct testimony *testimony = &testimonies[atomic_fetch_add(&count, 1)];
+
+    EXPECT(testimony < testimonies + ARRAY_SIZE(testimonies));
+    *testimony = (struct testimony){.play = play, .item = item};
+    return take_part(play, transaction, testimony);
+}
+
+NTSTATUS
 play_transaction(struct play *play, unsigned item)
 {
     struct testimony testimony = {.play = play, .item = item};
