@@ -90,6 +90,12 @@ KTM_API NTSTATUS ktm_sqlite(struct ktm_tx *tx, const char *database, struct ktm_
 KTM_API HANDLE ktm_sqlite_tm(struct ktm_sqlite_rm *rm);          /* not to be closed */
 KTM_API struct ktm_rm *ktm_sqlite_kit(struct ktm_sqlite_rm *rm); /* for ktm_rm_run and its like */
 
+/* Calls 'each' for every database that was ever opened in the home: each may have something to
+ * finish, which opening it does. Answers: RM_METADATA_CORRUPT (told after all others), and what
+ * files say. */
+typedef void ktm_sqlite_each(void *context, const char *database, BOOLEAN is_last_resource);
+KTM_API NTSTATUS ktm_sqlite_known(const char *home, ktm_sqlite_each *each, void *context);
+
 /* ---- transactions -----------------------------------------------------------------------------
  */
 

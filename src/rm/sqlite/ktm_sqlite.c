@@ -8,6 +8,9 @@
 #include "rm/sqlite/rm.h"
 #include "sys/sys.h"
 
+#define KIND_PARK "park" /* these begin the names of records in the home */
+#define KIND_LAST "last"
+
 static const struct ktm_sqlite_options defaults = {.mode = KTM_RM_CALLBACKS, .busy_ms = 5000};
 
 /* ---- the resource manager ---- */
@@ -75,7 +78,7 @@ rm_start(struct ktm_sqlite_rm *rm, HANDLE tm, const char *home, const char *data
     TRY(database_path(database, &rm->path, why));
     TRY(tm_take(rm, tm, home, why));
     TRY(database_make(rm, why));
-    TRY(store_open(&rm->store, home, rm->path, rm->options.is_last_resource ? "last" : "park",
+    TRY(store_open(&rm->store, home, rm->path, rm->options.is_last_resource ? KIND_LAST : KIND_PARK,
                    why));
     TRY(resource_open(rm, why));
     TRY(kit_open(rm, why));
@@ -150,6 +153,29 @@ ktm_sqlite_shut(struct ktm_sqlite_rm *rm)
     rm->kit = NULL;
     rm->tm = NULL;
     sqlite_rm_release(rm);
+}
+
+struct known {
+    ktm_sqlite_each *each;
+    void *context;
+};
+
+static void
+known_one(void *context, const char *database, const char *kind)
+{
+    struct known *known = context;
+
+    known->each(known->context, database, strncmp(kind, KIND_LAST, strlen(KIND_LAST)) == 0);
+}
+
+NTSTATUS
+ktm_sqlite_known(const char *home, ktm_sqlite_each *each, void *context)
+{
+    struct known known = {each, context};
+
+    if (!home || home[0] != '/' || !each)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    return store_list(home, known_one, &known);
 }
 
 HANDLE

@@ -226,3 +226,60 @@ store_identify(struct store *store, const struct tree_info *database, struct wor
     store->born = database->born;
     return say_status(why, record_write(store), "'%s' in the home cannot be written", store->name);
 }
+
+/* ---- all of them ---- */
+
+struct listing {
+    struct store store;
+    void (*each)(void *context, const char *database, const char *kind);
+    void *context;
+    NTSTATUS status;
+};
+
+static NTSTATUS
+list_record(struct listing *self, const char *name)
+{
+    owned_fd int fd = TREE_NOWHERE;
+    char text[TEXT_SIZE], *database;
+    size_t got;
+
+    TRY(tree_open(self->store.tree, self->store.fd, name, TREE_OPEN_READ, &fd));
+    TRY(tree_read(self->store.tree, fd, text, sizeof(text) - 1, 0, &got));
+    text[got] = '\0';
+    if (!record_parse(&self->store, text, &database))
+        return status_raise(STATUS_RM_METADATA_CORRUPT);
+    self->each(self->context, database, name);
+    free(database);
+    return STATUS_SUCCESS;
+}
+
+static void
+list_name(void *context, const char *name)
+{
+    struct listing *self = context;
+    NTSTATUS status;
+
+    if (strncmp(name, "lock.", 5) == 0 || strncmp(name, "new.", 4) == 0)
+        return;
+    status = list_record(self, name);
+    if (status != STATUS_SUCCESS)
+        self->status = status;
+}
+
+NTSTATUS
+store_list(const char *home, void (*each)(void *context, const char *database, const char *kind),
+           void *context)
+{
+    struct listing self = {.store = {.tree = tree_linux()}, .each = each, .context = context};
+    owned_fd int top = TREE_NOWHERE, fd = TREE_NOWHERE;
+    NTSTATUS status;
+
+    TRY(tree_open(self.store.tree, TREE_NOWHERE, home, TREE_OPEN_DIRECTORY, &top));
+    status = tree_open(self.store.tree, top, DIRECTORY, TREE_OPEN_DIRECTORY, &fd);
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND)
+        return STATUS_SUCCESS;
+    TRY(status);
+    self.store.fd = fd;
+    TRY(tree_list(self.store.tree, fd, list_name, &self));
+    return self.status;
+}

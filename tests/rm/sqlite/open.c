@@ -127,3 +127,39 @@ TEST(a_path_through_a_symbolic_link_is_the_database_it_leads_to)
     EXPECT_EQ(2, scene_number(&direct, "SELECT v FROM t"));
     scene_close(&direct);
 }
+
+/* ---- what a home knows ---- */
+
+static void
+note(void *context, const char *database, BOOLEAN is_last_resource)
+{
+    char *text = context;
+
+    sprintf(text + strlen(text), "%s%s ", strrchr(database, '/') + 1,
+            is_last_resource ? " last" : "");
+}
+
+TEST(a_home_knows_the_databases_that_may_have_something_to_finish)
+{
+    struct scene scene;
+    struct ktm_sqlite_rm *other = NULL;
+    struct ktm_sqlite_options last = {.is_last_resource = TRUE};
+    char second[600], known[400] = "";
+
+    scene_set(&scene);
+    EXPECT_STATUS(STATUS_OBJECT_NAME_NOT_FOUND, ktm_sqlite_known(scene.home, note, known));
+    scene_open(&scene);
+    snprintf(second, sizeof(second), "%.400s/second.db", test_directory());
+    EXPECT_OK(ktm_sqlite_open(scene.tm, scene.home, second, &last, NULL, 0, &other));
+    EXPECT_OK(ktm_sqlite_known(scene.home, note, known));
+    EXPECT(strstr(known, "app.db ") != NULL);
+    EXPECT(strstr(known, "second.db last ") != NULL);
+    EXPECT_EQ(strlen("app.db second.db last "), strlen(known));
+    ktm_sqlite_shut(other);
+    scene_close(&scene);
+    snprintf(second, sizeof(second), "echo nonsense > '%s'/sqlite/park.x", scene.home);
+    EXPECT_EQ(0, system(second));
+    known[0] = '\0';
+    EXPECT_STATUS(STATUS_RM_METADATA_CORRUPT, ktm_sqlite_known(scene.home, note, known));
+    EXPECT_EQ(strlen("app.db second.db last "), strlen(known));
+}
