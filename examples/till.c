@@ -3,10 +3,12 @@
  * Money moves from a SQLite database to a file, in one transaction.
  *
  *     cc -o till till.c $(pkg-config --cflags --libs ktm ktm-sqlite) -lsqlite3
- *     ./till move DIR AMOUNT   DIR/bank.db loses it, DIR/wallet gets it, or neither
+ *     ./till move DIR AMOUNT   DIR/bank/money.db loses it, DIR/purse/wallet gets it, or neither
  *     ./till try DIR AMOUNT    the same, but rolled back
  *     ./till show DIR          prints both
  *     ./till recover DIR       finishes what a crash left; all verbs begin with it
+ *
+ * The directories DIR/bank and DIR/purse must be there.
  *
  * With TILL=last in the environment the database takes part as last resource: its own COMMIT is the
  * decision, and it need not be able to prepare.
@@ -43,8 +45,8 @@ open_both(const char *top)
     char home[PATH_SIZE], database[PATH_SIZE], why[512] = "";
 
     snprintf(home, sizeof(home), "%s/state", top);
-    snprintf(database, sizeof(database), "%s/bank.db", top);
-    snprintf(wallet, sizeof(wallet), "%s/wallet", top);
+    snprintf(database, sizeof(database), "%s/bank/money.db", top);
+    snprintf(wallet, sizeof(wallet), "%s/purse/wallet", top);
     if (ktm_file_open(NULL, home, NULL, why, sizeof(why), &files) != STATUS_SUCCESS ||
         ktm_sqlite_open(ktm_file_tm(files), home, database, &options, why, sizeof(why), &bank) !=
             STATUS_SUCCESS) {

@@ -31,8 +31,10 @@ class Lab(crash.Lab):
 
     def prepare(self, how):
         mode, is_used = how
+        for name in ("bank", "purse"):  # apart, so that no sync of one helps the other
+            os.mkdir(os.path.join(self.root, name))
         if mode == WAL:
-            link = sqlite3.connect(os.path.join(self.root, "bank.db"))
+            link = sqlite3.connect(os.path.join(self.root, "bank", "money.db"))
             link.execute("PRAGMA journal_mode=WAL")
             link.close()
         if is_used:
@@ -44,7 +46,7 @@ class Lab(crash.Lab):
 
     def look(self):
         """What SQLite alone sees: an amount, or "" when it is refused."""
-        path = os.path.join(self.root, "bank.db")
+        path = os.path.join(self.root, "bank", "money.db")
         if not os.path.exists(path):
             return ""
         try:
@@ -79,8 +81,9 @@ class Lab(crash.Lab):
 
     def leftovers(self, text):
         # A journal that is not hot is SQLite's business; the next transaction writes over it.
-        names = [name for name in os.listdir(self.root) if "ktm" in name]
-        if names or os.path.isdir(os.path.join(self.root, "bank.db-journal")):
+        names = [name for where in ("bank", "purse")
+                 for name in os.listdir(os.path.join(self.root, where)) if "ktm" in name]
+        if names or os.path.isdir(os.path.join(self.root, "bank", "money.db-journal")):
             return f"left behind: {names or 'the gate'}"
         if not text.startswith(self.look() or "nothing"):
             return f"it is '{text}', and SQLite sees '{self.look()}'"
@@ -246,9 +249,11 @@ def check_turning_point(report, mode, states):
     turn = line.index("new") if "new" in line else len(line)
     report.check(f"{mode}: one mutation decides",
                  0 < turn < len(line) and "old" not in line[turn:], f"{line}")
+    return turn
 
 
 def sweep_kills(report, sweep, lab, mode):
+    turn = 0
     for is_used, verb in ((False, "move"), (True, "move"), (True, "try")):
         title = f"{mode}, {'used' if is_used else 'new'}, {verb}"
         length, writes, outcome = measure(lab, mode, is_used, verb)
@@ -262,7 +267,7 @@ def sweep_kills(report, sweep, lab, mode):
         states = sweep(f"{title}: killed at every mutation", hurt,
                        [(mode, is_used, verb, "before", at) for at in everywhere])
         if verb == "move" and is_used and not kit.SANITIZED:
-            check_turning_point(report, mode, states)
+            turn = check_turning_point(report, mode, states)
         sweep(f"{title}: killed in the middle of every write", hurt,
               [(mode, is_used, verb, "torn", at) for at in writes])
         few = everywhere if kit.IS_FULL else sample(everywhere, 12 if kit.SANITIZED else 60)
@@ -273,6 +278,7 @@ def sweep_kills(report, sweep, lab, mode):
              for at in firsts for again in sample(range(1, 60), 59 if kit.IS_FULL else 8, at)]
     sweep(f"{mode}: killed again while recovering", hurt_twice,
           sample(pairs, 15) if kit.SANITIZED else pairs)
+    return turn
 
 
 def power_points(mode, is_used, verb, lie, cuts, seeds=1):
@@ -283,7 +289,7 @@ def power_points(mode, is_used, verb, lie, cuts, seeds=1):
             yield mode, is_used, verb, lie, at, "subset", seed
 
 
-def sweep_power(report, sweep, lab, mode):
+def sweep_power(report, sweep, lab, mode, turn):
     for is_used, verb, count in ((False, "move", 30), (True, "move", 1000), (True, "try", 30)):
         length, _, _ = measure(lab, mode, is_used, verb)
         cuts = range(length + 1)
@@ -298,7 +304,9 @@ def sweep_power(report, sweep, lab, mode):
     sweep(f"{mode}: power lost again while recovering", lose_power_twice,
           sample(pairs, 10) if kit.SANITIZED else pairs)
     points = [(mode, at, back) for at in cuts[1:]
-              for back in (range(12) if kit.IS_FULL else (0, at % 5 + 1))]
+              for back in (range(24) if kit.IS_FULL else (0, at % 5 + 1))]
+    # Behind the decision everybody reads it, and it may not be on the disk.
+    points += [(mode, at, back) for at in range(turn, turn + 4) for back in range(24)]
     sweep(f"{mode}: killed, recovered, and then power lost", kill_then_lose_power,
           sample(points, 10) if kit.SANITIZED else points)
     # WAL has no names that come and go.
@@ -328,8 +336,8 @@ def main():
         report.check("wrong use is told", subprocess.run([TILL, "move"], check=False,
                                                          capture_output=True).returncode == 2)
         for mode in (PARK, LAST, WAL):
-            sweep_kills(report, sweep, lab, mode)
-            sweep_power(report, sweep, lab, mode)
+            turn = sweep_kills(report, sweep, lab, mode)
+            sweep_power(report, sweep, lab, mode, max(turn, 1))
     report.end()
 
 
