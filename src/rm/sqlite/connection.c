@@ -112,7 +112,7 @@ look(struct ktm_sqlite_rm *rm, sqlite3 *db, struct words *why)
 NTSTATUS
 database_look(struct ktm_sqlite_rm *rm, struct words *why)
 {
-    sqlite3 *db;
+    sqlite3 *db = NULL;
     NTSTATUS status;
 
     TRY(database_open(rm, &db, why));

@@ -71,7 +71,7 @@ column_guid(sqlite3_stmt *statement, int column, GUID *out)
 NTSTATUS
 outcome_table_make(struct ktm_sqlite_rm *rm, struct words *why)
 {
-    sqlite3 *db;
+    sqlite3 *db = NULL;
     int code;
 
     TRY(database_open(rm, &db, why));
@@ -131,7 +131,7 @@ void
 outcome_flush(struct ktm_sqlite_rm *rm)
 {
     struct words why = {""};
-    sqlite3 *db;
+    sqlite3 *db = NULL;
 
     if (list_is_empty(&rm->settled) || database_open(rm, &db, &why) != STATUS_SUCCESS)
         return;
@@ -167,7 +167,7 @@ outcome(void *context, const struct ktm_rm_key *key)
 {
     struct words why = {""};
     int code, found = 0;
-    sqlite3 *db;
+    sqlite3 *db = NULL;
 
     if (database_open(context, &db, &why) != STATUS_SUCCESS)
         return KTM_RM_RETRY;
@@ -269,7 +269,7 @@ list_in_doubt(void *context, ktm_rm_each_key *each, void *list)
 {
     struct words why = {""};
     NTSTATUS status;
-    sqlite3 *db;
+    sqlite3 *db = NULL;
 
     TRY(database_open(context, &db, &why));
     status = list_all(db, each, list);
