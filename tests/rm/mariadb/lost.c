@@ -13,7 +13,7 @@ struct wire {
     char socket[600], real[600];
     int listener;
     const char *_Atomic words; /* whose answer is lost, once */
-    bool before;               /* the server is not even told */
+    _Atomic bool before;       /* the server is not even told */
 };
 
 static struct sockaddr_un
@@ -39,7 +39,7 @@ carry_question(struct wire *wire, int from, int to, bool *drop_answer)
     if (words && memmem(buffer, (size_t)size, words, strlen(words))) {
         atomic_store(&wire->words, NULL);
         *drop_answer = true;
-        if (wire->before)
+        if (atomic_load(&wire->before))
             return false;
     }
     return write(to, buffer, (size_t)size) == size;
@@ -133,7 +133,7 @@ TEST(a_vote_whose_answer_is_lost_is_no_and_nothing_stays_prepared)
             struct ktm_mariadb_tx *tx;
             HANDLE transaction = scene_begin(&scene, &tx);
 
-            wire.before = before;
+            atomic_store(&wire.before, before);
             scene_add(tx, 1, -30);
             atomic_store(&wire.words, *word);
             EXPECT(NtCommitTransaction(transaction, TRUE) != STATUS_SUCCESS);
@@ -161,7 +161,7 @@ TEST(an_outcome_whose_answer_is_lost_is_proved_or_said_again)
             struct ktm_mariadb_tx *tx;
             HANDLE transaction = scene_begin(&scene, &tx);
 
-            wire.before = before;
+            atomic_store(&wire.before, before);
             scene.other_refuses = !commit;
             mariadb_ask(&scene.server, "UPDATE account SET amount = 100");
             scene_add(tx, 1, -30);
