@@ -9,6 +9,7 @@
 #include <grp.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -245,6 +246,26 @@ parent_of(pid_t process)
     return parent;
 }
 
+/* A server that was killed leaves a little segment of System V shared memory, which it names in the
+ * seventh line of its lock file; the next server may not find it. */
+static void
+remove_segment(const struct postgres *server)
+{
+    char path[600], line[256];
+    int id = -1;
+    FILE *file;
+
+    snprintf(path, sizeof(path), "%s/data/postmaster.pid", server->directory);
+    file = fopen(path, "r");
+    for (int i = 0; file && i < 7 && fgets(line, sizeof(line), file); i++)
+        if (i == 6 && sscanf(line, "%*s %d", &id) != 1)
+            id = -1;
+    if (file)
+        fclose(file);
+    if (id >= 0)
+        shmctl(id, IPC_RMID, NULL);
+}
+
 /* The server's children have no children. */
 void
 postgres_kill(struct postgres *server)
@@ -268,6 +289,7 @@ postgres_kill(struct postgres *server)
     for (size_t i = 0; i < count; i++)
         for (int wait = 0; wait < 1000 && kill(children[i], 0) == 0; wait++)
             nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    remove_segment(server);
 }
 
 /* ---- asking ---- */
