@@ -13,7 +13,10 @@ file(GLOB KTM_BASE_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/base/*.c)
 file(GLOB KTM_SYS_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/sys/*.c)
 list(FILTER KTM_SYS_SOURCES EXCLUDE REGEX "/(sim[a-z_]*|fault)\\.c$")
 
-# ktm_add_manager(NAME MODULE [SOURCES…]): MODULE is the client library's name in pkg-config.
+file(GLOB KTM_SERVER_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/rm/server/*.c)
+
+# ktm_add_manager(NAME MODULE [SOURCES…]): MODULE is the client library's name in pkg-config; those of
+# a database server share src/rm/server.
 function(ktm_add_manager name module)
     string(TOUPPER ${name} upper)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/rm/${name}/*.c)
@@ -23,6 +26,9 @@ function(ktm_add_manager name module)
         return()
     endif()
 
+    if(NOT name STREQUAL sqlite)
+        list(APPEND sources ${KTM_SERVER_SOURCES})
+    endif()
     add_library(ktm_${name}_objects OBJECT ${sources})
     target_link_libraries(ktm_${name}_objects PUBLIC ktm_flags)
     target_include_directories(ktm_${name}_objects SYSTEM PUBLIC ${KTM_${upper}_INCLUDE_DIRS})

@@ -18,7 +18,7 @@
 
 #include "base/guid.h"
 #include "base/list.h"
-#include "rm/file/explain.h"
+#include "base/explain.h"
 #include "rm/file/hash.h"
 #include "sys/thread.h"
 

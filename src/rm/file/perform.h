@@ -8,7 +8,7 @@
  */
 #pragma once
 
-#include "rm/file/explain.h"
+#include "base/explain.h"
 #include "rm/file/plan.h"
 
 /* 'again': it may have been begun before. On failure part of it is done, and it is to be called

@@ -16,7 +16,7 @@
  */
 #pragma once
 
-#include "rm/file/explain.h"
+#include "base/explain.h"
 #include "rm/file/lock.h"
 #include "rm/file/plan.h"
 

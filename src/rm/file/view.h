@@ -24,7 +24,7 @@
 #pragma once
 
 #include "base/list.h"
-#include "rm/file/explain.h"
+#include "base/explain.h"
 #include "rm/file/hash.h"
 #include "rm/file/lock.h"
 #include "sys/tree.h"

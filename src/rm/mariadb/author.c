@@ -18,7 +18,7 @@ tx_undo(struct ktm_mariadb_tx *tx, enum ktm_mariadb_state state)
 {
     struct session *session = give(tx->session);
     char sql[XID_SIZE + 16];
-    struct explanation why;
+    struct explanation why = {0};
 
     atomic_store(&tx->state, state);
     if (!session)
@@ -194,7 +194,7 @@ finish_prepared(struct ktm_mariadb_tx *tx, bool commit)
 static void
 kill_statement(struct ktm_mariadb_tx *tx)
 {
-    struct explanation why;
+    struct explanation why = {0};
     struct session *session;
     char sql[64];
 
@@ -245,7 +245,7 @@ settle(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool commit)
     static const enum ktm_mariadb_kind kinds[] = {[FINISHED] = KTM_MARIADB_SETTLED,
                                                   [FINISHED_OTHERWISE] = KTM_MARIADB_DAMAGED,
                                                   [NOT_FINISHED] = KTM_MARIADB_UNFINISHED};
-    struct explanation why = {""};
+    struct explanation why = {0};
     enum finished finished = outcome_settle(rm, key, commit, &why);
 
     report(rm, kinds[finished], &key->transaction, commit, why.text);
@@ -284,7 +284,7 @@ tell_ours(void *context, const struct xid *xid)
 {
     const struct listing *listing = context;
 
-    if (guid_equal(&xid->key.manager, &listing->rm->identity.manager))
+    if (guid_equal(&xid->key.manager, &listing->rm->home.manager))
         listing->each(listing->list, &xid->key);
     return STATUS_SUCCESS;
 }

@@ -49,7 +49,7 @@ rm_release(struct ktm_mariadb_rm *rm)
     pthread_mutex_destroy(&rm->mutex);
     pthread_mutex_destroy(&rm->reserve_mutex);
     server_deinit(&rm->server);
-    free(rm->home_path);
+    home_free(&rm->home);
     free((char *)rm->options.name);
     free(rm);
 }
@@ -80,17 +80,17 @@ static NTSTATUS
 meet_server(struct ktm_mariadb_rm *rm, const char *home, const GUID *tm, struct explanation *why)
 {
     struct session *session;
-    bool is_new;
 
     TRY(session_open(rm, why, &session));
     rm->reserve = session;
     TRY(session_check_server(session, why));
-    TRY(home_open(rm, home, tm, &is_new, why));
+    TRY(home_open(&rm->home, home, "mariadb", rm->options.name, tm, "", why));
     TRY(sign_make_table(rm, session, why));
     TRY(session_barrier(rm, session, why));
-    /* The row first: without the file it belongs to nobody, but not the other way round. */
-    TRY(sign_of_home(rm, session, is_new, why));
-    TRY(home_advance(rm, home, why));
+    /* The server has no name that is kept with its data, so a row there names the manager of this
+     * home. The row first: without the file it belongs to nobody, but not the other way round. */
+    TRY(sign_of_home(rm, session, why));
+    TRY(home_advance(&rm->home, why));
     return session_lock(rm, session, why);
 }
 
@@ -98,7 +98,7 @@ static void
 sweep(struct ktm_mariadb_rm *rm)
 {
     struct session *session;
-    struct explanation why;
+    struct explanation why = {0};
 
     if (session_take_for_outcome(rm, &why, &session) != STATUS_SUCCESS)
         return;
@@ -118,8 +118,8 @@ rm_start(struct ktm_mariadb_rm *rm, HANDLE tm, const char *home, struct explanat
 
     TRY(tm_take(rm, tm, home, &id, why));
     TRY(meet_server(rm, home, &id, why));
-    kit.identity = &rm->identity.manager;
-    kit.incarnation = rm->identity.incarnation;
+    kit.identity = &rm->home.manager;
+    kit.incarnation = rm->home.incarnation;
     kit.author = &mariadb_author;
     status = ktm_rm_open(rm->tm, &kit, &rm->kit);
     if (status != STATUS_SUCCESS)
@@ -169,7 +169,7 @@ rm_create(const struct ktm_mariadb_server *server, const struct ktm_mariadb_opti
     list_init(&rm->idle);
     list_init(&rm->orphans);
     list_init(&rm->asked);
-    list_init(&rm->in_open);
+    home_init(&rm->home);
     pthread_mutex_init(&rm->mutex, NULL);
     pthread_mutex_init(&rm->reserve_mutex, NULL);
     rm->options =
@@ -222,7 +222,7 @@ ktm_mariadb_open(HANDLE tm, const char *home, const struct ktm_mariadb_server *s
                  const struct ktm_mariadb_options *options, char *why, size_t why_size,
                  struct ktm_mariadb_rm **out)
 {
-    struct explanation explanation = {""};
+    struct explanation explanation = {0};
     NTSTATUS status = rm_open(tm, home, server, options, &explanation, out);
 
     if (status != STATUS_SUCCESS && !explanation.text[0])
@@ -242,7 +242,7 @@ ktm_mariadb_shut(struct ktm_mariadb_rm *rm)
         NtClose(rm->tm);
     rm->kit = NULL;
     rm->tm = NULL;
-    home_close(rm);
+    home_close(&rm->home);
     rm_release(rm);
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The resource manager for MariaDB: who we are to the server (home.c), sessions with it
- * (session.c), the names of branches (xid.c), the rows that tell what became of them (sign.c),
- * their outcome (outcome.c), what the kit asks (author.c), what applications call (ktm_mariadb.c,
- * statement.c).
+ * The resource manager for MariaDB: sessions with it (session.c), the names of branches (xid.c),
+ * the rows that tell what became of them (sign.c), their outcome (outcome.c), what the kit asks
+ * (author.c), what applications call (ktm_mariadb.c, statement.c).
  *
  * Locks: 'mutex' of the RM for its lists, never held across a statement; 'mutex' of a transaction
  * while something is said on its session; 'reserve_mutex' for the one session that phase two can
@@ -22,19 +21,14 @@
 #include <sys/types.h>
 
 #include "base/base.h"
-#include "base/guid.h"
-#include "base/list.h"
 #include "ktm_mariadb.h"
+#include "rm/server/server.h"
 #include "wdm.h"
 
 #define XID_SIZE  192 /* as SQL writes it, with the NUL */
 #define HEX_SIZE  33  /* of a GUID */
 #define SLOT_MAX  4096
 #define SLOT_NONE (-1)
-
-struct explanation {
-    char text[1024];
-};
 
 struct session {
     struct list in_idle;
@@ -59,12 +53,6 @@ struct left {
     struct ktm_rm_key key;
 };
 
-/* The part of a home that says who we are. */
-struct identity {
-    GUID manager, tm;
-    uint64_t incarnation;
-};
-
 struct ktm_mariadb_rm {
     _Atomic unsigned references;
     pid_t process; /* that opened it */
@@ -73,9 +61,7 @@ struct ktm_mariadb_rm {
     struct ktm_rm *kit;
     struct ktm_mariadb_options options;
     struct ktm_mariadb_server server; /* copies */
-    char *home_path; /* of the identity; and that it is open, among those that are */
-    struct list in_open;
-    struct identity identity;
+    struct home home;
     char sign_table[300]; /* quoted, with its database */
 
     pthread_mutex_t mutex;
@@ -112,30 +98,11 @@ struct ktm_mariadb_tx {
 
 /* ---- why.c ---- */
 
-#define explain(why, status, ...)                                                                  \
-    ({                                                                                             \
-        NTSTATUS explained_ = (status);                                                            \
-        explain_sentence((why), __VA_ARGS__);                                                      \
-        explained_;                                                                                \
-    })
-void explain_sentence(struct explanation *why, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 /* What the last failure of the connection means, and in 'why' what was tried and its words. */
-NTSTATUS explain_failure(struct explanation *why, MYSQL *connection, const char *what) must_use;
+NTSTATUS explain_server(struct explanation *why, MYSQL *connection, const char *what) must_use;
 bool error_is_loss(unsigned error);
 void report(struct ktm_mariadb_rm *rm, enum ktm_mariadb_kind kind, const GUID *transaction,
             bool commit, const char *text);
-
-/* ---- home.c ---- */
-
-/* Reads the identity, or makes it, 'is_new'. Answers: RM_METADATA_CORRUPT (damaged, or of another
- * TM), SHARING_VIOLATION (it is open in this process). */
-NTSTATUS home_open(struct ktm_mariadb_rm *rm, const char *home, const GUID *tm, bool *is_new,
-                   struct explanation *why) must_use;
-/* Writes it, durably, with the next incarnation. */
-NTSTATUS home_advance(struct ktm_mariadb_rm *rm, const char *home,
-                      struct explanation *why) must_use;
-void home_close(struct ktm_mariadb_rm *rm);
 
 /* ---- xid.c ---- */
 
@@ -184,7 +151,7 @@ NTSTATUS sign_make_table(struct ktm_mariadb_rm *rm, struct session *session,
                          struct explanation *why) must_use;
 /* This database is the home's: its own sign is there, or, for a new home, is made. Answers:
  * RM_METADATA_CORRUPT. */
-NTSTATUS sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, bool is_new,
+NTSTATUS sign_of_home(struct ktm_mariadb_rm *rm, struct session *session,
                       struct explanation *why) must_use;
 NTSTATUS sign_write(struct ktm_mariadb_tx *tx) must_use;
 enum sign { SIGN_THERE, SIGN_ABSENT, SIGN_UNKNOWN };

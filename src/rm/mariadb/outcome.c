@@ -217,7 +217,7 @@ void
 outcome_tend_orphans(struct ktm_mariadb_rm *rm)
 {
     for (struct left *left; (left = orphan_take(rm));) {
-        struct explanation why = {""};
+        struct explanation why = {0};
         bool is_gone = finish_elsewhere(rm, &left->key, false, &why) != NOT_FINISHED;
 
         if (!is_gone)

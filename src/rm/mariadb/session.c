@@ -46,7 +46,7 @@ session_say(struct session *session, const char *sql, unsigned *error, struct ex
     session->is_lost = session->is_lost || error_is_loss(mysql_errno(connection));
     /* The statement's words, without what it is about. */
     snprintf(what, sizeof(what), "%.*s", (int)strcspn(sql, "'`("), sql);
-    return explain_failure(why, connection, what);
+    return explain_server(why, connection, what);
 }
 
 MYSQL_RES *
@@ -59,7 +59,7 @@ session_ask(struct session *session, const char *sql, struct explanation *why)
     if (result)
         return result;
     session->is_lost = session->is_lost || error_is_loss(mysql_errno(session->connection));
-    (void)!explain_failure(why, session->connection, "asking the server");
+    (void)!explain_server(why, session->connection, "asking the server");
     return NULL;
 }
 
@@ -76,7 +76,7 @@ lock_name(const struct ktm_mariadb_rm *rm, char text[HEX_SIZE + 8])
 {
     char manager[HEX_SIZE];
 
-    guid_hex(&rm->identity.manager, manager);
+    guid_hex(&rm->home.manager, manager);
     snprintf(text, HEX_SIZE + 8, "ktm:%s:", manager);
 }
 
@@ -143,7 +143,7 @@ static void
 unlock(struct ktm_mariadb_rm *rm, struct session *session)
 {
     char name[HEX_SIZE + 8], sql[128];
-    struct explanation why;
+    struct explanation why = {0};
 
     if (session->slot == SLOT_NONE)
         return;
@@ -217,7 +217,7 @@ connect_to(const struct ktm_mariadb_server *server, struct explanation *why, MYS
         *out = connection;
         return STATUS_SUCCESS;
     }
-    status = explain_failure(why, connection, "connecting");
+    status = explain_server(why, connection, "connecting");
     mysql_close(connection);
     return status;
 }
@@ -236,7 +236,7 @@ session_open(struct ktm_mariadb_rm *rm, struct explanation *why, struct session 
         return status;
     }
     /* While the home is being opened nobody knows the identity yet. */
-    if (rm->identity.incarnation)
+    if (rm->home.incarnation)
         status = session_lock(rm, session, why);
     if (status != STATUS_SUCCESS) {
         session_close(rm, session);

@@ -28,7 +28,7 @@ where(const struct ktm_mariadb_rm *rm, const GUID *transaction, char text[160])
 {
     char manager[HEX_SIZE], id[HEX_SIZE];
 
-    guid_hex(&rm->identity.manager, manager);
+    guid_hex(&rm->home.manager, manager);
     guid_hex(transaction, id);
     snprintf(text, 160, "manager = X'%s' AND transaction = X'%s'", manager, id);
 }
@@ -39,7 +39,7 @@ insert(struct session *session, const struct ktm_mariadb_rm *rm, const GUID *tra
 {
     char sql[768], manager[HEX_SIZE], id[HEX_SIZE];
 
-    guid_hex(&rm->identity.manager, manager);
+    guid_hex(&rm->home.manager, manager);
     guid_hex(transaction, id);
     snprintf(sql, sizeof(sql),
              "INSERT INTO %s (manager, transaction, incarnation) VALUES (X'%s', X'%s', %" PRIu64
@@ -93,12 +93,11 @@ sign_make_table(struct ktm_mariadb_rm *rm, struct session *session, struct expla
 }
 
 NTSTATUS
-sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, bool is_new,
-             struct explanation *why)
+sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, struct explanation *why)
 {
     static const GUID home = {0};
 
-    if (is_new)
+    if (rm->home.incarnation == 0) /* a new one */
         return insert(session, rm, &home, 0, why);
     switch (sign_look(rm, session, &home, why)) {
     case SIGN_THERE:
@@ -106,7 +105,7 @@ sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, bool is_new,
     case SIGN_ABSENT:
         return explain(why, status_raise(STATUS_RM_METADATA_CORRUPT),
                        "'%s' belongs to another server or database: %s does not know it",
-                       rm->home_path, rm->sign_table);
+                       rm->home.path, rm->sign_table);
     default:
         return status_raise(session->is_lost ? STATUS_RM_DISCONNECTED : STATUS_ACCESS_DENIED);
     }
@@ -117,7 +116,7 @@ sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, bool is_new,
 NTSTATUS
 sign_write(struct ktm_mariadb_tx *tx)
 {
-    return insert(tx->session, tx->rm, &tx->id, tx->rm->identity.incarnation, &tx->why);
+    return insert(tx->session, tx->rm, &tx->id, tx->rm->home.incarnation, &tx->why);
 }
 
 enum sign
@@ -150,11 +149,11 @@ sweep_statement(struct ktm_mariadb_rm *rm)
 
     if (!text)
         return NULL;
-    guid_hex(&rm->identity.manager, id);
+    guid_hex(&rm->home.manager, id);
     fprintf(text,
             "DELETE FROM %s WHERE manager = X'%s' AND incarnation BETWEEN 1 AND %" PRIu64
             " AND transaction NOT IN (X''",
-            rm->sign_table, id, rm->identity.incarnation - 1);
+            rm->sign_table, id, rm->home.incarnation - 1);
     pthread_mutex_lock(&rm->mutex);
     LIST_EACH (left, &rm->asked, in_list) {
         guid_hex(&left->key.transaction, id);

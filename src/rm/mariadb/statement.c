@@ -47,7 +47,7 @@ static NTSTATUS
 refused(struct ktm_mariadb_tx *tx)
 {
     NTSTATUS status =
-        explain_failure(&tx->why, tx->session->connection, "the statement was refused");
+        explain_server(&tx->why, tx->session->connection, "the statement was refused");
 
     tx->session->is_lost =
         tx->session->is_lost || error_is_loss(mysql_errno(tx->session->connection));
@@ -258,7 +258,7 @@ tell_prepared(void *context, const struct xid *xid)
     const struct telling *telling = context;
     const struct ktm_mariadb_prepared prepared = {
         .xid = xid->text,
-        .is_ours = guid_equal(&xid->key.manager, &telling->rm->identity.manager),
+        .is_ours = guid_equal(&xid->key.manager, &telling->rm->home.manager),
         .key = xid->key};
 
     telling->each(telling->context, &prepared);
@@ -269,7 +269,7 @@ NTSTATUS
 ktm_mariadb_prepared(struct ktm_mariadb_rm *rm, ktm_mariadb_each *each, void *context)
 {
     struct telling telling = {.rm = rm, .each = each, .context = context};
-    struct explanation why = {""};
+    struct explanation why = {0};
 
     if (!rm || !each)
         return status_raise(STATUS_INVALID_PARAMETER);

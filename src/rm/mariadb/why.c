@@ -4,21 +4,8 @@
 
 #include <errmsg.h>
 #include <mysqld_error.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-void
-explain_sentence(struct explanation *why, const char *format, ...)
-{
-    va_list arguments;
-
-    if (!why)
-        return;
-    va_start(arguments, format);
-    vsnprintf(why->text, sizeof(why->text), format, arguments);
-    va_end(arguments);
-}
 
 /* The client library's own numbers are about the connection, which is of no use any more. */
 bool
@@ -61,7 +48,7 @@ status_of(unsigned error)
 }
 
 NTSTATUS
-explain_failure(struct explanation *why, MYSQL *connection, const char *what)
+explain_server(struct explanation *why, MYSQL *connection, const char *what)
 {
     const char *words = mysql_error(connection);
     unsigned error = mysql_errno(connection);

@@ -15,7 +15,7 @@ void
 tx_undo(struct ktm_postgres_tx *tx, enum ktm_postgres_state state)
 {
     struct session *session = give(tx->session);
-    struct explanation why;
+    struct explanation why = {0};
 
     atomic_store(&tx->state, state);
     if (!session)
@@ -37,14 +37,14 @@ check_block(struct ktm_postgres_tx *tx)
     case PQTRANS_INERROR:
         /* A PREPARE here would be answered with success, and nothing prepared. */
         if (!tx->why.text[0])
-            postgres_explain(&tx->why, "a statement has failed, so nothing can be committed");
+            explain_sentence(&tx->why, "a statement has failed, so nothing can be committed");
         break;
     case PQTRANS_IDLE:
-        postgres_explain(&tx->why, "the transaction in the database was ended by a COMMIT or "
+        explain_sentence(&tx->why, "the transaction in the database was ended by a COMMIT or "
                                    "ROLLBACK that was not ours");
         break;
     default:
-        postgres_explain(&tx->why, "the connection was lost, or is in the middle of a statement");
+        explain_sentence(&tx->why, "the connection was lost, or is in the middle of a statement");
     }
     return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
 }
@@ -249,14 +249,14 @@ settle(struct ktm_postgres_rm *rm, const struct ktm_rm_key *key, bool commit)
     static const enum ktm_postgres_kind kinds[] = {[FINISHED] = KTM_POSTGRES_SETTLED,
                                                    [FINISHED_OTHERWISE] = KTM_POSTGRES_DAMAGED,
                                                    [NOT_FINISHED] = KTM_POSTGRES_UNFINISHED};
-    struct explanation why = {""};
+    struct explanation why = {0};
     struct name name;
     enum finished finished = NOT_FINISHED;
 
     if (left_find(rm, &key->enlistment, &name) || name_recall(rm, key, &name) == STATUS_SUCCESS)
         finished = outcome_finish(rm, &name, commit, &why);
     else
-        postgres_explain(&why, "what was prepared is not known: its recovery information cannot "
+        explain_sentence(&why, "what was prepared is not known: its recovery information cannot "
                                "be read");
     report(rm, kinds[finished], &key->transaction, commit, why.text);
     return finished == NOT_FINISHED ? KTM_RM_RETRY : KTM_RM_DONE;
@@ -288,7 +288,7 @@ take_up(struct ktm_postgres_rm *rm, const struct name *name, ktm_rm_each_key *ea
 {
     struct ktm_rm_key key = {.transaction = name->transaction,
                              .enlistment = name->enlistment,
-                             .manager = rm->identity.manager,
+                             .manager = rm->home.manager,
                              .incarnation = name->incarnation};
     struct left *left = calloc(1, sizeof(*left));
 

@@ -3,6 +3,7 @@
  * statement.c. */
 #include "rm/postgres/postgres.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,7 +34,7 @@ rm_release(struct ktm_postgres_rm *rm)
     left_destroy(rm);
     pthread_mutex_destroy(&rm->mutex);
     pthread_mutex_destroy(&rm->reserve_mutex);
-    free(rm->home_path);
+    home_free(&rm->home);
     free(rm->conninfo);
     free((char *)rm->options.name);
     free(rm);
@@ -65,14 +66,19 @@ static NTSTATUS
 meet_server(struct ktm_postgres_rm *rm, const char *home, const GUID *tm, struct explanation *why)
 {
     struct session *session;
-    NTSTATUS status;
+    char place[96], own_name[64];
 
     TRY(session_open(rm, why, &session));
     rm->reserve = session;
     TRY(session_check_server(rm, session, why));
-    status = home_open(rm, home, tm, &session->place, why);
-    TRY(status);
-    rm->identity.place = session->place;
+    snprintf(place, sizeof(place), "database %" PRIu32 " of cluster %" PRIu64,
+             session->place.database, session->place.system);
+    snprintf(own_name, sizeof(own_name), "%" PRIu64 "-%" PRIu32, session->place.system,
+             session->place.database);
+    TRY(home_open(&rm->home, home, "postgres", rm->options.name ? rm->options.name : own_name, tm,
+                  place, why));
+    TRY(home_advance(&rm->home, why));
+    rm->place = session->place;
     TRY(session_barrier(rm, session, why));
     alone_find_table(rm, session);
     return STATUS_SUCCESS;
@@ -90,8 +96,8 @@ rm_start(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, struct explana
 
     TRY(tm_take(rm, tm, home, &id, why));
     TRY(meet_server(rm, home, &id, why));
-    kit.identity = &rm->identity.manager;
-    kit.incarnation = rm->identity.incarnation;
+    kit.identity = &rm->home.manager;
+    kit.incarnation = rm->home.incarnation;
     kit.author = rm->outcome_table[0] ? &postgres_author : &postgres_author_without_alone;
     status = ktm_rm_open(rm->tm, &kit, &rm->kit);
     if (status != STATUS_SUCCESS)
@@ -113,7 +119,7 @@ rm_create(const char *conninfo, const struct ktm_postgres_options *options,
     rm->process = getpid();
     list_init(&rm->idle);
     list_init(&rm->left);
-    list_init(&rm->in_open);
+    home_init(&rm->home);
     pthread_mutex_init(&rm->mutex, NULL);
     pthread_mutex_init(&rm->reserve_mutex, NULL);
     rm->options =
@@ -167,11 +173,11 @@ ktm_postgres_open(HANDLE tm, const char *home, const char *conninfo,
                   const struct ktm_postgres_options *options, char *why, size_t why_size,
                   struct ktm_postgres_rm **out)
 {
-    struct explanation explanation = {""};
+    struct explanation explanation = {0};
     NTSTATUS status = rm_open(tm, home, conninfo, options, &explanation, out);
 
     if (status != STATUS_SUCCESS && !explanation.text[0])
-        postgres_explain(&explanation, "PostgreSQL cannot take part: %s", status_meaning(status));
+        explain_sentence(&explanation, "PostgreSQL cannot take part: %s", status_meaning(status));
     if (why && why_size)
         snprintf(why, why_size, "%s", explanation.text);
     return status;
@@ -187,7 +193,7 @@ ktm_postgres_shut(struct ktm_postgres_rm *rm)
         NtClose(rm->tm);
     rm->kit = NULL;
     rm->tm = NULL;
-    home_close(rm);
+    home_close(&rm->home);
     rm_release(rm);
 }
 
@@ -284,7 +290,7 @@ static void
 keep_why(struct ktm_postgres_rm *rm, const struct explanation *why, NTSTATUS status)
 {
     pthread_mutex_lock(&rm->mutex);
-    postgres_explain(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
+    explain_sentence(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
     pthread_mutex_unlock(&rm->mutex);
 }
 

@@ -24,12 +24,12 @@ finished_as(const char *fate, bool commit, struct explanation *why)
     bool was_committed = strcmp(fate, "committed") == 0;
 
     if (!was_committed && strcmp(fate, "aborted") != 0) {
-        postgres_explain(why, "somebody else is ending the prepared transaction");
+        explain_sentence(why, "somebody else is ending the prepared transaction");
         return NOT_FINISHED;
     }
     if (was_committed == commit)
         return FINISHED;
-    postgres_explain(why,
+    explain_sentence(why,
                      "somebody else has %s the prepared transaction, while the outcome is %s: what "
                      "took part in it does not agree",
                      was_committed ? "committed" : "rolled back", commit ? "commit" : "rollback");
@@ -52,7 +52,7 @@ ask_fate(struct session *session, const struct name *name, bool commit, struct e
         (void)!explain_result(why, session->connection, result,
                               "the prepared transaction is gone, and its fate is not known");
     else if (PQgetisnull(result, 0, 0))
-        postgres_explain(why,
+        explain_sentence(why,
                          "the prepared transaction is gone, and the server has forgotten how "
                          "transaction %s has ended",
                          number);
@@ -71,7 +71,7 @@ prove(struct session *session, const struct name *name, bool commit, struct expl
         return NOT_FINISHED;
     if (now.system != name->place.system || now.timeline != name->place.timeline ||
         now.database != name->place.database) {
-        postgres_explain(why,
+        explain_sentence(why,
                          "the prepared transaction '%s' is not there, and this is not the server "
                          "it was prepared on, or one that was restored or promoted since",
                          name->gid);
@@ -159,7 +159,7 @@ orphan_take(struct ktm_postgres_rm *rm)
 static bool
 orphan_is_gone(struct ktm_postgres_rm *rm, const struct name *name)
 {
-    struct explanation why = {""};
+    struct explanation why = {0};
     struct session *session;
     char sql[GID_SIZE + 32];
     PGresult *result;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The resource manager for PostgreSQL: who we are to the database (home.c), sessions with it
- * (session.c), the names of prepared transactions (name.c), their outcome (outcome.c), what the kit
- * asks (author.c), single-phase commits (alone.c), what applications call (ktm_postgres.c).
+ * The resource manager for PostgreSQL: sessions with it (session.c), the names of prepared
+ * transactions (name.c), their outcome (outcome.c), what the kit asks (author.c), single-phase
+ * commits (alone.c), what applications call (ktm_postgres.c, statement.c).
  *
  * Locks: 'mutex' of the RM for its lists, never held across a statement; 'mutex' of a transaction
  * while something is said on its session; 'reserve_mutex' for the one session that phase two can
@@ -21,16 +21,11 @@
 #include <sys/types.h>
 
 #include "base/base.h"
-#include "base/guid.h"
-#include "base/list.h"
 #include "ktm_postgres.h"
+#include "rm/server/server.h"
 #include "wdm.h"
 
 #define GID_SIZE 200 /* what PostgreSQL allows, with the NUL */
-
-struct explanation {
-    char text[1024];
-};
 
 /* Where a session has led to. A number of a transaction means something only there. */
 struct place {
@@ -64,13 +59,6 @@ struct left {
     bool is_orphan;
 };
 
-/* The part of a home that says who we are. */
-struct identity {
-    GUID manager, tm;
-    uint64_t incarnation;
-    struct place place; /* the timeline is not kept */
-};
-
 struct ktm_postgres_rm {
     _Atomic unsigned references;
     pid_t process; /* that opened it */
@@ -79,9 +67,8 @@ struct ktm_postgres_rm {
     struct ktm_rm *kit;
     struct ktm_postgres_options options;
     char *conninfo;
-    char *home_path; /* of the identity; and that it is open, among those that are */
-    struct list in_open;
-    struct identity identity;
+    struct home home;
+    struct place place; /* the home's; system 0: nobody has said yet which it must be */
     char role[64];
     bool is_superuser;
     char outcome_table[160]; /* quoted and with its schema; "": there is none */
@@ -116,29 +103,12 @@ struct ktm_postgres_tx {
 
 /* ---- why.c ---- */
 
-#define explain(why, status, ...)                                                                  \
-    ({                                                                                             \
-        NTSTATUS explained_ = (status);                                                            \
-        postgres_explain((why), __VA_ARGS__);                                                      \
-        explained_;                                                                                \
-    })
-void postgres_explain(struct explanation *why, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
 /* What a failed statement means, and in 'why' what was tried and the server's words. */
 NTSTATUS explain_result(struct explanation *why, PGconn *connection, const PGresult *result,
                         const char *what) must_use;
 bool result_is(const PGresult *result, const char *sqlstate);
 void report(struct ktm_postgres_rm *rm, enum ktm_postgres_kind kind, const GUID *transaction,
             bool commit, const char *text);
-
-/* ---- home.c ---- */
-
-/* Reads the identity, or makes it; its incarnation is one more than the last, durably. Answers:
- * RM_METADATA_CORRUPT (damaged, or of another database or TM), SHARING_VIOLATION (it is open in
- * this process). */
-NTSTATUS home_open(struct ktm_postgres_rm *rm, const char *home, const GUID *tm,
-                   const struct place *place, struct explanation *why) must_use;
-void home_close(struct ktm_postgres_rm *rm);
 
 /* ---- name.c ---- */
 

@@ -46,7 +46,7 @@ barrier_key(const struct ktm_postgres_rm *rm)
 {
     uint64_t halves[2];
 
-    memcpy(halves, &rm->identity.manager, sizeof(halves));
+    memcpy(halves, &rm->home.manager, sizeof(halves));
     return halves[0] ^ halves[1];
 }
 
@@ -92,11 +92,11 @@ check_place(struct ktm_postgres_rm *rm, struct session *session, NTSTATUS otherw
 {
     TRY(session_place(session, &session->place, why));
     /* While the home is being opened nobody has said yet which one it must be. */
-    if (rm->identity.place.system && (session->place.system != rm->identity.place.system ||
-                                      session->place.database != rm->identity.place.database))
+    if (rm->place.system && (session->place.system != rm->place.system ||
+                             session->place.database != rm->place.database))
         return explain(why, status_raise(otherwise),
                        "the connection leads to another database, or to another server");
-    return rm->identity.place.system ? lock_share(rm, session, true, why) : STATUS_SUCCESS;
+    return rm->place.system ? lock_share(rm, session, true, why) : STATUS_SUCCESS;
 }
 
 /* ---- life ---- */
@@ -239,7 +239,7 @@ session_release(struct ktm_postgres_rm *rm, struct session *session)
         return;
     is_good = PQtransactionStatus(session->connection) == PQTRANS_IDLE;
     if (!session->is_ours && is_good) {
-        struct explanation why;
+        struct explanation why = {0};
 
         /* If that fails the connection is lost, and the lock with it. */
         (void)!lock_share(rm, session, false, &why);

@@ -163,7 +163,7 @@ ktm_postgres_commit(struct ktm_postgres_tx *tx)
         return status;
     pthread_mutex_lock(&tx->mutex);
     if (!tx->why.text[0])
-        postgres_explain(&tx->why,
+        explain_sentence(&tx->why,
                          "the transaction was not committed (%s); another participant, "
                          "a time-out or its owner has rolled it back",
                          status_meaning(status));
@@ -229,7 +229,7 @@ tell_prepared(struct ktm_postgres_rm *rm, const PGresult *result, int row, ktm_p
     if (prepared.is_ours)
         prepared.key = (struct ktm_rm_key){.transaction = name.transaction,
                                            .enlistment = name.enlistment,
-                                           .manager = rm->identity.manager,
+                                           .manager = rm->home.manager,
                                            .incarnation = name.incarnation};
     each(context, &prepared);
 }
@@ -242,7 +242,7 @@ ktm_postgres_prepared(struct ktm_postgres_rm *rm, double age, ktm_postgres_each 
         "SELECT gid, owner, extract(epoch FROM clock_timestamp() - prepared)"
         " FROM pg_prepared_xacts WHERE database = current_database() AND gid LIKE 'ktm:%'"
         " AND clock_timestamp() - prepared >= make_interval(secs => $1) ORDER BY prepared";
-    struct explanation why = {""};
+    struct explanation why = {0};
     struct session *session;
     char text[32];
     const char *values[] = {text};

@@ -2,21 +2,8 @@
 /* Sentences for people, with the server's words, and what they mean as a status. */
 #include "rm/postgres/postgres.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-
-void
-postgres_explain(struct explanation *why, const char *format, ...)
-{
-    va_list arguments;
-
-    if (!why)
-        return;
-    va_start(arguments, format);
-    vsnprintf(why->text, sizeof(why->text), format, arguments);
-    va_end(arguments);
-}
 
 bool
 result_is(const PGresult *result, const char *sqlstate)
@@ -61,7 +48,7 @@ explain_result(struct explanation *why, PGconn *connection, const PGresult *resu
 
     if (!words)
         words = PQerrorMessage(connection);
-    postgres_explain(why, "%s: %.*s%s%s%s%s%s%s", what, (int)strcspn(words, "\n"), words,
+    explain_sentence(why, "%s: %.*s%s%s%s%s%s%s", what, (int)strcspn(words, "\n"), words,
                      detail ? " (" : "", detail ? detail : "", detail ? ")" : "", state ? " [" : "",
                      state ? state : "", state ? "]" : "");
     return status_raise(status_of(connection, state));

@@ -21,8 +21,8 @@ TEST(a_start_ends_the_connections_of_an_older_run_before_it_looks)
     MYSQL *straggler;
 
     scene_start(&scene, NULL);
-    key.manager = scene.rm->identity.manager;
-    key.incarnation = scene.rm->identity.incarnation;
+    key.manager = scene.rm->home.manager;
+    key.incarnation = scene.rm->home.incarnation;
     guid_hex(&key.manager, name);
     scene_close(&scene);
     straggler = mariadb_enter(&scene.server, NULL);
@@ -47,15 +47,15 @@ TEST(a_start_ends_the_connections_of_an_older_run_before_it_looks)
 TEST(a_branch_that_is_attached_to_a_living_connection_is_not_taken_for_done)
 {
     struct ktm_rm_key key = {.transaction = {.Data1 = 78}};
-    struct explanation why = {""};
+    struct explanation why = {0};
     struct scene scene;
     struct xid xid;
     char sql[512];
     MYSQL *other;
 
     scene_start(&scene, NULL);
-    key.manager = scene.rm->identity.manager;
-    key.incarnation = scene.rm->identity.incarnation;
+    key.manager = scene.rm->home.manager;
+    key.incarnation = scene.rm->home.incarnation;
     xid_print(&key, &xid);
     other = mariadb_enter(&scene.server, NULL);
     static const char *const verbs[] = {"START", "END", "PREPARE"};
@@ -85,8 +85,8 @@ TEST(what_is_prepared_keeps_its_locks_over_a_crash_of_the_server)
     MYSQL *other;
 
     scene_start(&scene, NULL);
-    key.manager = scene.rm->identity.manager;
-    key.incarnation = scene.rm->identity.incarnation;
+    key.manager = scene.rm->home.manager;
+    key.incarnation = scene.rm->home.incarnation;
     xid_print(&key, &xid);
     other = mariadb_enter(&scene.server, NULL);
     snprintf(sql, sizeof(sql),

@@ -80,7 +80,7 @@ TEST(interference_is_found_out_by_the_fate_of_the_transaction)
 TEST(what_cannot_be_proved_is_not_finished)
 {
     struct scene scene;
-    struct explanation why = {""};
+    struct explanation why = {0};
     struct name name = {.transaction = {.Data1 = 1}, .enlistment = {.Data1 = 2}, .incarnation = 1};
 
     scene_start(&scene, NULL);
@@ -518,7 +518,7 @@ count_prepared(void *context, const struct ktm_postgres_prepared *prepared)
     EXPECT(prepared->age >= 0 && prepared->age < 100);
     EXPECT_EQ(0, strcmp(prepared->owner, "ktm"));
     if (prepared->is_ours)
-        EXPECT_EQ(scene->rm->identity.incarnation, prepared->key.incarnation);
+        EXPECT_EQ(scene->rm->home.incarnation, prepared->key.incarnation);
     ours += prepared->is_ours;
     foreign += !prepared->is_ours;
 }

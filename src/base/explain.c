@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Sentences for people. */
-#include "rm/file/explain.h"
+#include "base/explain.h"
 
 #include <stdarg.h>
 #include <stdio.h>

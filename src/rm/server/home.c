@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who a resource manager is to its server: a file of a few lines in the home.
+ *
+ *     ktm-postgres 1
+ *     manager 6f9619ff-8b86-d011-b42d-00c04fc964ff
+ *     tm 00000000-0000-0000-0000-000000000000
+ *     incarnation 7
+ *     place database 16384 of cluster 7300000000000000000
+ *
+ * It is replaced whole and durably at every start, with the next incarnation. It names the TM it
+ * belongs to, and the place of the data if the server has a name for that: with another of either,
+ * what is prepared would be looked for in vain and taken for done.
+ */
+#include "rm/server/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FORM "ktm-%s 1\nmanager %s\ntm %s\nincarnation %" PRIu64 "\n%s%s%s"
+#define SCAN "manager %36s\ntm %36s\nincarnation %" SCNu64 "%1[\n]%n"
+
+/* ---- those that are open in this process ---- */
+
+static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct list open_homes = {&open_homes, &open_homes};
+
+static bool
+register_open(struct home *home)
+{
+    struct home *other;
+    bool is_free = true;
+
+    pthread_mutex_lock(&open_mutex);
+    LIST_EACH (other, &open_homes, in_open)
+        is_free =
+            is_free && (other->process != home->process || strcmp(other->path, home->path) != 0);
+    if (is_free)
+        list_append(&open_homes, &home->in_open);
+    pthread_mutex_unlock(&open_mutex);
+    return is_free;
+}
+
+void
+home_close(struct home *home)
+{
+    pthread_mutex_lock(&open_mutex);
+    list_remove(&home->in_open);
+    pthread_mutex_unlock(&open_mutex);
+}
+
+/* ---- the file ---- */
+
+static NTSTATUS
+status_of_errno(int error)
+{
+    switch (error) {
+    case EACCES:
+    case EPERM:
+    case EROFS:
+        return status_raise(STATUS_ACCESS_DENIED);
+    case ENOSPC:
+    case EDQUOT:
+        return status_raise(STATUS_DISK_FULL);
+    case ENOENT:
+    case ENOTDIR:
+        return status_raise(STATUS_OBJECT_PATH_NOT_FOUND);
+    case ENOMEM:
+    case EMFILE:
+    case ENFILE:
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    default:
+        return status_raise(STATUS_IO_DEVICE_ERROR);
+    }
+}
+
+static NTSTATUS
+failed(struct explanation *why, const char *what, const char *path)
+{
+    int error = errno;
+
+    return explain(why, status_of_errno(error), "'%s' cannot be %s: %s", path, what,
+                   strerror(error));
+}
+
+/* All of it, forced; false: errno says why. */
+static bool
+write_new(const char *path, const char *text)
+{
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    size_t size = strlen(text);
+    bool is_good;
+
+    if (fd < 0)
+        return false;
+    is_good = write(fd, text, size) == (ssize_t)size && fsync(fd) == 0;
+    return close(fd) == 0 && is_good;
+}
+
+static bool
+sync_directory(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool is_good = fd >= 0 && fsync(fd) == 0;
+
+    if (fd >= 0)
+        close(fd);
+    return is_good;
+}
+
+static NTSTATUS
+home_write(const struct home *home, struct explanation *why)
+{
+    char text[512], fresh[4200], manager[GUID_TEXT_SIZE], tm[GUID_TEXT_SIZE];
+    bool has_place = home->place[0] != '\0';
+
+    guid_print(&home->manager, manager);
+    guid_print(&home->tm, tm);
+    snprintf(text, sizeof(text), FORM, home->kind, manager, tm, home->incarnation,
+             has_place ? "place " : "", home->place, has_place ? "\n" : "");
+    if (snprintf(fresh, sizeof(fresh), "%s.new", home->path) >= (int)sizeof(fresh))
+        return explain(why, status_raise(STATUS_NAME_TOO_LONG), "'%s' is too long", home->path);
+    if (!write_new(fresh, text) || rename(fresh, home->path) != 0 ||
+        !sync_directory(home->directory))
+        return failed(why, "written", home->path);
+    return STATUS_SUCCESS;
+}
+
+/* What follows the first line. */
+static NTSTATUS
+parse_lines(struct home *home, const char *text)
+{
+    char manager[GUID_TEXT_SIZE], tm[GUID_TEXT_SIZE], end[2];
+    int used = 0;
+
+    if (sscanf(text, SCAN, manager, tm, &home->incarnation, end, &used) != 4 ||
+        home->incarnation == 0 || home->incarnation == UINT64_MAX)
+        return status_raise(STATUS_RM_METADATA_CORRUPT);
+    if (guid_parse(manager, &home->manager) != STATUS_SUCCESS ||
+        guid_parse(tm, &home->tm) != STATUS_SUCCESS)
+        return status_raise(STATUS_RM_METADATA_CORRUPT);
+    home->place[0] = '\0';
+    if (text[used] && sscanf(text + used, "place %95[^\n]%1[\n]", home->place, end) != 2)
+        return status_raise(STATUS_RM_METADATA_CORRUPT);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+parse(struct home *home, const char *text)
+{
+    char first[64];
+    size_t size = (size_t)snprintf(first, sizeof(first), "ktm-%s 1\n", home->kind);
+
+    if (strncmp(text, first, size) != 0)
+        return status_raise(STATUS_RM_METADATA_CORRUPT);
+    return parse_lines(home, text + size);
+}
+
+/* Answers: OBJECT_NAME_NOT_FOUND, with no explanation: it is the first start. */
+static NTSTATUS
+home_read(struct home *home, struct explanation *why)
+{
+    int fd = open(home->path, O_RDONLY | O_CLOEXEC);
+    char text[512];
+    ssize_t size;
+
+    if (fd < 0 && errno == ENOENT)
+        return STATUS_OBJECT_NAME_NOT_FOUND;
+    if (fd < 0)
+        return failed(why, "read", home->path);
+    size = read(fd, text, sizeof(text) - 1);
+    close(fd);
+    if (size < 0)
+        return failed(why, "read", home->path);
+    text[size] = '\0';
+    return parse(home, text) == STATUS_SUCCESS
+               ? STATUS_SUCCESS
+               : explain(why, status_raise(STATUS_RM_METADATA_CORRUPT), "'%s' is damaged",
+                         home->path);
+}
+
+/* ---- opening ---- */
+
+static NTSTATUS
+home_invent(struct home *home, const GUID *tm, const char *place)
+{
+    uint8_t random[16];
+
+    if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    guid_from_random(random, &home->manager);
+    home->tm = *tm;
+    snprintf(home->place, sizeof(home->place), "%s", place);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+home_load(struct home *home, const GUID *tm, const char *place, struct explanation *why)
+{
+    NTSTATUS status = home_read(home, why);
+
+    if (status == STATUS_OBJECT_NAME_NOT_FOUND)
+        return home_invent(home, tm, place);
+    TRY(status);
+    if (!guid_equal(&home->tm, tm))
+        return explain(why, status_raise(STATUS_RM_METADATA_CORRUPT),
+                       "'%s' belongs to another transaction manager", home->path);
+    if (strcmp(home->place, place) != 0)
+        return explain(why, status_raise(STATUS_RM_METADATA_CORRUPT),
+                       "'%s' belongs to %s, the connection leads to %s", home->path, home->place,
+                       place);
+    return STATUS_SUCCESS;
+}
+
+void
+home_init(struct home *home)
+{
+    list_init(&home->in_open);
+    home->process = getpid();
+}
+
+void
+home_free(struct home *home)
+{
+    free(home->directory);
+    free(home->path);
+}
+
+NTSTATUS
+home_open(struct home *home, const char *directory, const char *kind, const char *name,
+          const GUID *tm, const char *place, struct explanation *why)
+{
+    home->kind = kind;
+    if (mkdir(directory, 0700) != 0 && errno != EEXIST)
+        return failed(why, "made", directory);
+    home->directory = realpath(directory, NULL);
+    if (!home->directory)
+        return failed(why, "looked at", directory);
+    if (asprintf(&home->path, "%s/%s.%s", home->directory, kind, name) < 0) {
+        home->path = NULL;
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    if (!register_open(home))
+        return explain(why, status_raise(STATUS_SHARING_VIOLATION), "'%s' is open already",
+                       home->path);
+    return home_load(home, tm, place, why);
+}
+
+NTSTATUS
+home_advance(struct home *home, struct explanation *why)
+{
+    home->incarnation++;
+    return home_write(home, why);
+}
