@@ -18,7 +18,7 @@ create(const char *directory)
     static struct rows rows;
 
     (void)directory;
-    mariadb_start(&rows.server, NULL);
+    mariadb_start(&rows.server, "--max-connections=250");
     mariadb_ask(&rows.server, "CREATE TABLE items (item BIGINT PRIMARY KEY) ENGINE=InnoDB");
     return &rows;
 }
@@ -171,6 +171,7 @@ was_told(void *resource)
 
 const struct contract contract_mariadb = {
     .name = "mariadb",
+    .at_once = 200,
     .create = create,
     .destroy = destroy,
     .open = open_rows,
