@@ -147,6 +147,12 @@ KTM_API NTSTATUS ktm_rm_enlist(struct ktm_rm *rm, HANDLE transaction, ktm_rm_mak
  * KTM_RM_THREAD mode. One thread at a time. To poll instead of waiting: KtmGetWaitFd on
  * ktm_rm_handle. Answers: SUCCESS, RM_NOT_ACTIVE. */
 KTM_API NTSTATUS ktm_rm_run(struct ktm_rm *rm, uint32_t timeout_ms);
+/* NtCommitTransaction and NtRollbackTransaction that wait; in KTM_RM_PUMP mode with the work done
+ * by this thread meanwhile, until everybody has finished. Answers: theirs; RM_NOT_ACTIVE (the
+ * transaction goes on by itself); TRANSACTIONMANAGER_NOT_ONLINE (no outcome could be made
+ * durable). */
+KTM_API NTSTATUS ktm_rm_commit(struct ktm_rm *rm, HANDLE transaction);
+KTM_API NTSTATUS ktm_rm_rollback(struct ktm_rm *rm, HANDLE transaction);
 /* The RM's handle, for queries; not to be closed. */
 KTM_API HANDLE ktm_rm_handle(struct ktm_rm *rm);
 /* SUCCESS, or why the RM is shut down. */

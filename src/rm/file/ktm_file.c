@@ -67,7 +67,6 @@ rm_start(struct ktm_file_rm *rm, HANDLE tm, const char *home,
     TRY(file_rm_take_up(rm, why));
     kit.identity = &rm->store->identity;
     kit.incarnation = rm->store->incarnation;
-    rm->mode = kit.mode;
     return explain_status(why, ktm_rm_open(rm->tm, &kit, &rm->kit),
                           "the resource manager of '%s' cannot be registered", home);
 }
@@ -244,45 +243,6 @@ ktm_file_id(struct ktm_file_tx *tx, GUID *transaction)
 
 /* ---- outcomes ---- */
 
-/* Does the work itself until the transaction has its outcome and everybody has finished. */
-static NTSTATUS
-pump(struct ktm_file_tx *tx)
-{
-    LARGE_INTEGER now = {.QuadPart = 0};
-
-    while (NtWaitForSingleObject(tx->transaction, FALSE, &now) == STATUS_TIMEOUT)
-        TRY(ktm_rm_run(tx->rm->kit, 20));
-    return STATUS_SUCCESS;
-}
-
-static NTSTATUS
-outcome_status(struct ktm_file_tx *tx)
-{
-    TRANSACTION_BASIC_INFORMATION info;
-
-    TRY(NtQueryInformationTransaction(tx->transaction, TransactionBasicInformation, &info,
-                                      sizeof(info), NULL));
-    if (info.Outcome == TransactionOutcomeCommitted)
-        return STATUS_SUCCESS;
-    return status_raise(info.Outcome == TransactionOutcomeAborted
-                            ? STATUS_TRANSACTION_ALREADY_ABORTED
-                            : STATUS_TRANSACTIONMANAGER_NOT_ONLINE);
-}
-
-static NTSTATUS
-commit_transaction(struct ktm_file_tx *tx)
-{
-    NTSTATUS status;
-
-    if (tx->rm->mode != KTM_RM_PUMP)
-        return NtCommitTransaction(tx->transaction, TRUE);
-    status = NtCommitTransaction(tx->transaction, FALSE);
-    if (status != STATUS_PENDING)
-        return status;
-    TRY(pump(tx));
-    return outcome_status(tx);
-}
-
 /* What we refused ourselves is explained already. */
 static void
 explain_abort(struct ktm_file_tx *tx, NTSTATUS status)
@@ -306,7 +266,7 @@ ktm_file_commit(struct ktm_file_tx *tx)
     sys_mutex_lock(&tx->mutex);
     explain_nothing(&tx->work->why);
     sys_mutex_unlock(&tx->mutex);
-    status = commit_transaction(tx);
+    status = ktm_rm_commit(tx->rm->kit, tx->transaction);
     if (status != STATUS_SUCCESS)
         explain_abort(tx, status);
     return status;
@@ -315,18 +275,10 @@ ktm_file_commit(struct ktm_file_tx *tx)
 NTSTATUS
 ktm_file_rollback(struct ktm_file_tx *tx)
 {
-    NTSTATUS status;
-
     if (!tx || !tx->transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
     TRY(file_rm_check(tx->rm));
-    if (tx->rm->mode != KTM_RM_PUMP)
-        return NtRollbackTransaction(tx->transaction, TRUE);
-    status = NtRollbackTransaction(tx->transaction, FALSE);
-    if (!NT_SUCCESS(status))
-        return status;
-    /* The object is signalled before our own rollback [SIG-02]: what is queued by now is that. */
-    return ktm_rm_run(tx->rm->kit, 0);
+    return ktm_rm_rollback(tx->rm->kit, tx->transaction);
 }
 
 enum ktm_file_state

@@ -18,7 +18,6 @@ struct ktm_file_rm {
     HANDLE tm;
     bool owns_tm;
     struct ktm_rm *kit;
-    enum ktm_rm_mode mode;
     uint64_t process;       /* that opened it: a forked child has no part in it */
     struct sys_mutex mutex; /* of the list below */
     struct list left;       /* what earlier runs left, also when it is finished: struct left */

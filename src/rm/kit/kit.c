@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "sys/sys.h"
 
+#define PUMP_MS 20 /* how long one look at the transaction may be put off */
+
 /* ---- transaction managers ---- */
 
 static NTSTATUS
@@ -377,6 +379,58 @@ ktm_rm_run(struct ktm_rm *rm, uint32_t timeout_ms)
     return kit_serve(rm, timeout_ms == UINT32_MAX ? SYS_FOREVER
                                                   : sys_now() + (uint64_t)timeout_ms * 1000000u);
 }
+
+/* ---- ending transactions ---- */
+
+static NTSTATUS
+outcome_of(HANDLE transaction)
+{
+    TRANSACTION_BASIC_INFORMATION info;
+
+    TRY(NtQueryInformationTransaction(transaction, TransactionBasicInformation, &info, sizeof(info),
+                                      NULL));
+    if (info.Outcome == TransactionOutcomeCommitted)
+        return STATUS_SUCCESS;
+    return status_raise(info.Outcome == TransactionOutcomeAborted
+                            ? STATUS_TRANSACTION_ALREADY_ABORTED
+                            : STATUS_TRANSACTIONMANAGER_NOT_ONLINE);
+}
+
+NTSTATUS
+ktm_rm_commit(struct ktm_rm *rm, HANDLE transaction)
+{
+    LARGE_INTEGER now = {.QuadPart = 0};
+    NTSTATUS status;
+
+    if (!rm)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    if (rm->options.mode != KTM_RM_PUMP)
+        return NtCommitTransaction(transaction, TRUE);
+    status = NtCommitTransaction(transaction, FALSE);
+    if (status != STATUS_PENDING)
+        return status;
+    while (NtWaitForSingleObject(transaction, FALSE, &now) == STATUS_TIMEOUT)
+        TRY(ktm_rm_run(rm, PUMP_MS));
+    return outcome_of(transaction);
+}
+
+NTSTATUS
+ktm_rm_rollback(struct ktm_rm *rm, HANDLE transaction)
+{
+    NTSTATUS status;
+
+    if (!rm)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    if (rm->options.mode != KTM_RM_PUMP)
+        return NtRollbackTransaction(transaction, TRUE);
+    status = NtRollbackTransaction(transaction, FALSE);
+    if (!NT_SUCCESS(status))
+        return status;
+    /* The object is signalled before our own rollback [SIG-02]: what is queued by now is that. */
+    return ktm_rm_run(rm, 0);
+}
+
+/* ---- questions ---- */
 
 HANDLE
 ktm_rm_handle(struct ktm_rm *rm)

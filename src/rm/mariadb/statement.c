@@ -141,45 +141,6 @@ ktm_mariadb_connection(struct ktm_mariadb_tx *tx)
 
 /* ---- the end ---- */
 
-/* Does the work itself until the transaction has its outcome and everybody has finished. */
-static NTSTATUS
-pump(struct ktm_mariadb_tx *tx)
-{
-    LARGE_INTEGER now = {.QuadPart = 0};
-
-    while (NtWaitForSingleObject(tx->transaction, FALSE, &now) == STATUS_TIMEOUT)
-        TRY(ktm_rm_run(tx->rm->kit, 20));
-    return STATUS_SUCCESS;
-}
-
-static NTSTATUS
-outcome_status(struct ktm_mariadb_tx *tx)
-{
-    TRANSACTION_BASIC_INFORMATION info;
-
-    TRY(NtQueryInformationTransaction(tx->transaction, TransactionBasicInformation, &info,
-                                      sizeof(info), NULL));
-    if (info.Outcome == TransactionOutcomeCommitted)
-        return STATUS_SUCCESS;
-    return status_raise(info.Outcome == TransactionOutcomeAborted
-                            ? STATUS_TRANSACTION_ALREADY_ABORTED
-                            : STATUS_TRANSACTIONMANAGER_NOT_ONLINE);
-}
-
-static NTSTATUS
-commit_transaction(struct ktm_mariadb_tx *tx)
-{
-    NTSTATUS status;
-
-    if (tx->rm->options.mode != KTM_RM_PUMP)
-        return NtCommitTransaction(tx->transaction, TRUE);
-    status = NtCommitTransaction(tx->transaction, FALSE);
-    if (status != STATUS_PENDING)
-        return status;
-    TRY(pump(tx));
-    return outcome_status(tx);
-}
-
 NTSTATUS
 ktm_mariadb_commit(struct ktm_mariadb_tx *tx)
 {
@@ -188,7 +149,7 @@ ktm_mariadb_commit(struct ktm_mariadb_tx *tx)
     if (!tx || !tx->transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
     TRY(rm_check(tx->rm, getpid()));
-    status = commit_transaction(tx);
+    status = ktm_rm_commit(tx->rm->kit, tx->transaction);
     if (status == STATUS_SUCCESS)
         return status;
     pthread_mutex_lock(&tx->mutex);
@@ -204,21 +165,13 @@ ktm_mariadb_commit(struct ktm_mariadb_tx *tx)
 NTSTATUS
 ktm_mariadb_rollback(struct ktm_mariadb_tx *tx)
 {
-    NTSTATUS status;
-
     if (!tx || !tx->transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
     TRY(rm_check(tx->rm, getpid()));
     pthread_mutex_lock(&tx->mutex);
     tx->is_lent = false;
     pthread_mutex_unlock(&tx->mutex);
-    if (tx->rm->options.mode != KTM_RM_PUMP)
-        return NtRollbackTransaction(tx->transaction, TRUE);
-    status = NtRollbackTransaction(tx->transaction, FALSE);
-    if (!NT_SUCCESS(status))
-        return status;
-    /* The object is signalled before our own rollback [SIG-02]: what is queued by now is that. */
-    return ktm_rm_run(tx->rm->kit, 0);
+    return ktm_rm_rollback(tx->rm->kit, tx->transaction);
 }
 
 enum ktm_mariadb_state

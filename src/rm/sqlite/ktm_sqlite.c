@@ -331,7 +331,7 @@ ktm_sqlite_commit(struct ktm_sqlite_tx *tx)
     sys_mutex_lock(&tx->mutex);
     tx->why.text[0] = '\0';
     sys_mutex_unlock(&tx->mutex);
-    status = NtCommitTransaction(tx->transaction, TRUE);
+    status = ktm_rm_commit(tx->rm->kit, tx->transaction);
     sys_mutex_lock(&tx->mutex);
     status = say_status(&tx->why, status, "the transaction was not committed");
     sys_mutex_unlock(&tx->mutex);
@@ -344,7 +344,7 @@ ktm_sqlite_rollback(struct ktm_sqlite_tx *tx)
     if (!tx || !tx->transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
     TRY(sqlite_rm_check(tx->rm));
-    return NtRollbackTransaction(tx->transaction, TRUE);
+    return ktm_rm_rollback(tx->rm->kit, tx->transaction);
 }
 
 enum ktm_sqlite_state

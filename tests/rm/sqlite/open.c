@@ -163,3 +163,28 @@ TEST(a_home_knows_the_databases_that_may_have_something_to_finish)
     EXPECT_STATUS(STATUS_RM_METADATA_CORRUPT, ktm_sqlite_known(scene.home, note, known));
     EXPECT_EQ(strlen("app.db second.db last "), strlen(known));
 }
+
+TEST(the_thread_that_commits_may_do_the_work_itself)
+{
+    struct scene scene;
+    struct ktm_sqlite_tx *tx;
+
+    scene_set(&scene);
+    scene.options.mode = KTM_RM_PUMP;
+    for (int is_last = 0; is_last < 2; is_last++) {
+        scene.options.is_last_resource = is_last != 0;
+        scene_open(&scene);
+        tx = scene_begin(&scene, NULL);
+        EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = v + 10"));
+        EXPECT_OK(ktm_sqlite_commit(tx));
+        EXPECT_EQ(KTM_SQLITE_COMMITTED, ktm_sqlite_state(tx));
+        ktm_sqlite_close(tx);
+        tx = scene_begin(&scene, NULL);
+        EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = 0"));
+        EXPECT_OK(ktm_sqlite_rollback(tx));
+        EXPECT_EQ(KTM_SQLITE_ROLLED_BACK, ktm_sqlite_state(tx));
+        ktm_sqlite_close(tx);
+        scene_close(&scene);
+    }
+    EXPECT_EQ(21, scene_number(&scene, "SELECT v FROM t"));
+}
