@@ -112,14 +112,14 @@ TEST(a_log_in_use_is_refused) /* CLFS-CONC-13 */
 {
     struct left left;
     struct ran ran;
-    HANDLE tm;
+    struct holder holder;
 
     leave(&left, 1, 0);
-    tm = open_manager(left.home);
+    holder = hold_manager(left.home);
     run_verb(&ran, &verb_clock, "--home", left.home, NULL);
     EXPECT_EQ(1, ran.code);
     EXPECT_SAYS(ran.err, "in use by process");
-    EXPECT_OK(NtClose(tm));
+    release_manager(holder);
     run_verb(&ran, &verb_clock, "more", NULL);
     EXPECT_EQ(EXIT_USAGE, ran.code);
 }

@@ -146,7 +146,7 @@ TEST(damage_is_found_and_its_place_is_told) /* CLFS-DUR-20 */
     char path[600];
 
     leave(&left, 3, 1);
-    EXPECT_OK(NtClose(open_manager(left.home))); /* what is there is marked as durable */
+    release_manager(hold_manager(left.home)); /* what is there is marked as durable */
     snprintf(path, sizeof(path), "%s/tm", left.home);
     run_verb(&ran, &verb_log, "verify", path, NULL);
     EXPECT_EQ(0, ran.code);

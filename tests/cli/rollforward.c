@@ -152,14 +152,14 @@ TEST(a_log_in_use_is_not_rolled_forward)
 {
     struct left left;
     struct ran ran;
-    HANDLE tm;
+    struct holder holder;
 
     leave(&left, 1, 0);
-    tm = open_manager(left.home);
+    holder = hold_manager(left.home);
     run_verb(&ran, &verb_recover, "--home", left.home, "--clock", "2", NULL);
     EXPECT_EQ(EXIT_ROLLED_BACK, ran.code);
     EXPECT_SAYS(ran.err, "in use by process");
-    EXPECT_OK(NtClose(tm));
+    release_manager(holder);
 }
 
 /* ---- damage ---- */

@@ -89,6 +89,41 @@ open_manager(const char *home)
     return tm;
 }
 
+struct holder
+hold_manager(const char *home)
+{
+    struct holder holder;
+    int ready[2], hold[2];
+    char byte;
+
+    EXPECT(pipe(ready) == 0 && pipe(hold) == 0);
+    holder.process = fork();
+    if (holder.process == 0) {
+        HANDLE tm = open_manager(home);
+
+        close(hold[1]);
+        EXPECT_EQ(1, write(ready[1], "", 1));
+        (void)!read(hold[0], &byte, 1); /* its end */
+        EXPECT_OK(NtClose(tm));
+        _exit(0);
+    }
+    close(ready[1]);
+    close(hold[0]);
+    EXPECT(holder.process > 0 && read(ready[0], &byte, 1) == 1);
+    close(ready[0]);
+    holder.hold = hold[1];
+    return holder;
+}
+
+void
+release_manager(struct holder holder)
+{
+    int status;
+
+    close(holder.hold);
+    EXPECT(waitpid(holder.process, &status, 0) == holder.process && status == 0);
+}
+
 static void
 commit_one(HANDLE tm, HANDLE rm, bool is_finished, GUID *out)
 {

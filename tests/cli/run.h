@@ -27,5 +27,11 @@ struct left {
     GUID guids[16];
 };
 void leave(struct left *left, unsigned finished, unsigned unfinished);
-/* Opens the log of the home as its manager, in this process. */
+/* Opens the log of the home as its manager: in this process; or in another one, which closes it
+ * when it is released. */
 HANDLE open_manager(const char *home);
+struct holder {
+    int process, hold;
+};
+struct holder hold_manager(const char *home);
+void release_manager(struct holder holder);
