@@ -136,6 +136,7 @@ TEST(the_default_home)
     setenv("KTM_HOME", path_of("default"), 1);
     EXPECT_OK(ktm_home_default(&path));
     EXPECT_TEXT(path_of("default"), path);
+    free(path);
     EXPECT_OK(ktm_begin(NULL, &tx));
     EXPECT_TEXT(path_of("default"), ktm_home_path(ktm_of(tx)));
     EXPECT_OK(put(tx, "one", "1"));
@@ -147,6 +148,7 @@ TEST(the_default_home)
     if (geteuid() == 0) {
         EXPECT_OK(ktm_home_default(&path));
         EXPECT_TEXT("/var/lib/ktm", path);
+        free(path);
     }
 }
 
