@@ -97,13 +97,6 @@ struct ktm_tx;
 KTM_API NTSTATUS ktm_postgres(struct ktm_tx *tx, const char *conninfo,
                               struct ktm_postgres_tx **out);
 
-/* A database takes part in a transaction of ktm_begin (ktm.h), whose home keeps the resource
- * manager. The same object each time for the same text; it ends with the transaction: not to be
- * closed. Answers: those of ktm_postgres_open and ktm_postgres_begin; ktm_error says why. */
-struct ktm_tx;
-KTM_API NTSTATUS ktm_postgres(struct ktm_tx *tx, const char *conninfo,
-                              struct ktm_postgres_tx **out);
-
 KTM_API HANDLE ktm_postgres_tm(struct ktm_postgres_rm *rm); /* not to be closed */
 KTM_API struct ktm_rm *
 ktm_postgres_kit(struct ktm_postgres_rm *rm); /* for ktm_rm_run, unfinished */

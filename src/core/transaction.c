@@ -81,6 +81,7 @@ transaction_is_branch(const struct transaction *tx)
     return tx->superior && tx->superior->rm->is_branch;
 }
 
+/* Comes after what it is read with, above all commit_status: readers hold no lock. */
 static void
 outcome_set(struct transaction *tx, enum transaction_outcome outcome)
 {
@@ -353,8 +354,8 @@ transaction_disconnect(struct transaction *tx, struct enlistment *delegate,
     struct enlistment *en;
 
     enlistment_become(delegate, EN_FINISHED);
-    outcome_set(tx, OUTCOME_UNAVAILABLE);
     tx->commit_status = STATUS_RM_DISCONNECTED;
+    outcome_set(tx, OUTCOME_UNAVAILABLE);
     effects_signal(effects, tx, SIGNAL_SET | SIGNAL_FINISHED); /* [SIG-03] */
     LIST_EACH (en, &tx->enlistments, in_tx)
         if (en != delegate && en->is_attached)
@@ -477,9 +478,9 @@ transaction_client(const struct ktm_event *event, struct ktm_effects *effects)
 static void
 outcome_unknown(struct transaction *tx, struct ktm_effects *effects)
 {
+    tx->commit_status = STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
     outcome_set(tx, OUTCOME_UNAVAILABLE);
     tx->state = TX_INDOUBT;
-    tx->commit_status = STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
     effects_signal(effects, tx, SIGNAL_SET | SIGNAL_FINISHED); /* [SIG-03] */
 }
 
