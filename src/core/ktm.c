@@ -124,6 +124,8 @@ transaction_set_description(struct transaction *tx, const uint16_t *units, size_
 NTSTATUS
 ktm_add_transaction(struct ktm *ktm, struct transaction *tx)
 {
+    if (guid_map_find(&ktm->txs, &tx->link.guid))
+        return STATUS_OBJECT_NAME_COLLISION; /* [TX-CREATE-04] */
     TRY(guid_map_add(&ktm->txs, &tx->link));
     list_append(&ktm->tx_list, &tx->in_ktm);
     tx->is_listed = true;
@@ -135,6 +137,8 @@ NTSTATUS
 ktm_move_transaction(struct ktm *from, struct ktm *to, struct transaction *tx)
 {
     CHECK(tx->ktm == from && list_is_empty(&tx->enlistments));
+    if (guid_map_find(&to->txs, &tx->link.guid))
+        return STATUS_OBJECT_NAME_COLLISION;
     guid_map_remove(&from->txs, &tx->link);
     if (guid_map_add(&to->txs, &tx->link) != STATUS_SUCCESS) {
         NTSTATUS status = guid_map_add(&from->txs, &tx->link);

@@ -291,6 +291,20 @@ TEST(a_transaction_moves_out_of_the_nursery_once)
     EXPECT(atomic_load(&tx->ktm) == &to->ktm);
 }
 
+TEST(a_uow_is_in_a_manager_once) /* TX-CREATE-04 GEN-10 */
+{
+    owned(play_destroy) struct play *from = play_create(true), *to = play_create(true);
+    struct transaction *tx = play_tx(from, 't'), *other = play_tx(to, 't');
+    struct transaction *twin = transaction_create(&tx->link.guid);
+
+    EXPECT_EQ(STATUS_OBJECT_NAME_COLLISION, ktm_move_transaction(&from->ktm, &to->ktm, tx));
+    EXPECT_EQ(STATUS_OBJECT_NAME_COLLISION, ktm_add_transaction(&from->ktm, twin));
+    EXPECT(ktm_find_transaction(&from->ktm, &tx->link.guid) == tx);
+    EXPECT(ktm_find_transaction(&to->ktm, &tx->link.guid) == other);
+    EXPECT(atomic_load(&tx->ktm) == &from->ktm);
+    transaction_destroy(twin);
+}
+
 TEST(descriptions_are_replaced) /* TX-CREATE-18 */
 {
     static const uint16_t text[] = {'a', 'b', 'c'};
