@@ -80,8 +80,8 @@ struct ktm_postgres_options {
  * 'conninfo' as for PQconnectdb; "": from the environment. 'options' NULL: KTM_RM_THREAD, patient
  * for 10 seconds. On failure a sentence is written to 'why' (NULL: not wanted). Answers:
  * NOT_SUPPORTED (the server is not fit for it: see above), ACCESS_DENIED, RM_DISCONNECTED (the
- * server cannot be reached), RM_METADATA_CORRUPT (the home belongs to another database, or is
- * damaged), those of ktm_tm_open and ktm_rm_open. */
+ * server cannot be reached), INVALID_PARAMETER (the string cannot be read), RM_METADATA_CORRUPT
+ * (the home belongs to another database, or is damaged), those of ktm_tm_open and ktm_rm_open. */
 KTM_API NTSTATUS ktm_postgres_open(HANDLE tm, const char *home, const char *conninfo,
                                    const struct ktm_postgres_options *options, char *why,
                                    size_t why_size, struct ktm_postgres_rm **out);

@@ -146,6 +146,18 @@ name_is_good(const char *name)
                                   "0123456789_-") == size);
 }
 
+/* libpq quotes what it cannot read, and a password may be in it. A text that is neither words nor
+ * an address is the name of a database. */
+static bool
+conninfo_is_good(const char *conninfo)
+{
+    bool is_name = !strchr(conninfo, '=') && !strstr(conninfo, "://");
+    PQconninfoOption *words = is_name ? NULL : PQconninfoParse(conninfo, NULL);
+
+    PQconninfoFree(words);
+    return is_name || words;
+}
+
 static NTSTATUS
 rm_open(HANDLE tm, const char *home, const char *conninfo,
         const struct ktm_postgres_options *options, struct explanation *why,
@@ -158,6 +170,10 @@ rm_open(HANDLE tm, const char *home, const char *conninfo,
         (options && (options->mode > KTM_RM_CALLBACKS || !name_is_good(options->name))))
         return explain(why, status_raise(STATUS_INVALID_PARAMETER),
                        "no home, no connection string, or unknown options");
+    if (!conninfo_is_good(conninfo))
+        return explain(why, status_raise(STATUS_INVALID_PARAMETER),
+                       "libpq cannot read the connection string, which is not shown here; words in "
+                       "it are NAME=VALUE, with quotes around a value that has blanks");
     TRY(rm_create(conninfo, options, &rm));
     status = rm_start(rm, tm, home, why);
     if (status != STATUS_SUCCESS) {

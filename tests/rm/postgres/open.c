@@ -44,6 +44,7 @@ TEST(an_unfit_server_is_refused_when_it_is_opened)
 TEST(a_password_is_in_no_sentence)
 {
     static const char secret[] = "g3h31m";
+    static const char *const unreadable[] = {"user=me password=x %s", "postgresql://me:%s@[::x"};
     struct scene scene = {0};
 
     snprintf(scene.home, sizeof(scene.home), "%s/home", test_directory());
@@ -56,6 +57,11 @@ TEST(a_password_is_in_no_sentence)
              "postgresql://me:%s@/x?host=/nowhere", secret);
     refused(&scene, STATUS_RM_DISCONNECTED, "connecting");
     EXPECT(!strstr(scene.why, secret));
+    EACH (format, unreadable) {
+        snprintf(scene.server.conninfo, sizeof(scene.server.conninfo), *format, secret);
+        refused(&scene, STATUS_INVALID_PARAMETER, "cannot read the connection string");
+        EXPECT(!strstr(scene.why, secret));
+    }
     NtClose(scene.tm);
 }
 
