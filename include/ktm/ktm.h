@@ -97,6 +97,10 @@ KTM_API NTSTATUS KtmGetWaitFd(HANDLE Handle, _Out_ int *fd);
 
 /* A sentence that says what a status means, for people; never NULL, never freed. Any thread. */
 KTM_API const char *ktm_status_text(NTSTATUS status);
+/* What an application does about a refusal that came before the commit, such as "roll back, and try
+ * the whole transaction again"; "": what was refused has said so itself. Never freed. Any thread.
+ */
+KTM_API const char *ktm_status_advice(NTSTATUS status);
 /* "STATUS_TRANSACTION_NOT_ACTIVE"; NULL for a value without a name here. Never freed. Any thread.
  */
 KTM_API const char *ktm_status_name(NTSTATUS status);

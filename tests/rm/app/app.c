@@ -164,6 +164,14 @@ TEST(nothing_is_not_an_argument)
     ktm_shut(ktm);
 }
 
+TEST(what_to_do_about_a_refusal)
+{
+    EXPECT(strstr(ktm_status_advice(STATUS_TRANSACTIONAL_CONFLICT), "try the whole"));
+    EXPECT(strstr(ktm_status_advice(STATUS_RM_DISCONNECTED), "server"));
+    EXPECT_TEXT("", ktm_status_advice(STATUS_SUCCESS));
+    EXPECT_TEXT("", ktm_status_advice(STATUS_OBJECT_PATH_NOT_FOUND)); /* it says which path */
+}
+
 /* ---- a door of one's own ---- */
 
 static unsigned opened, begun;
