@@ -7,30 +7,8 @@ import subprocess
 import sys
 import tempfile
 
-SOURCE = os.environ.get("KTM_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(
-    os.path.abspath(__file__)))))
-BUILD = os.environ.get("KTM_BUILD", os.path.join(SOURCE, "build", "debug"))
-os.environ.setdefault("KTM_LIBRARY", os.path.join(BUILD, "libktm.so"))
-os.environ.setdefault("KTM_SQLITE_LIBRARY", os.path.join(BUILD, "libktm-sqlite.so"))
-sys.path.insert(0, os.path.join(SOURCE, "python"))
-
-import ktm  # noqa: E402
-
-RESULTS = {True: 0, False: 0}
-
-
-def expect(is_so, what):
-    RESULTS[bool(is_so)] += 1
-    if not is_so:
-        print(f"not so: {what}")
-
-
-def refused(kind, function, *arguments, **more):
-    try:
-        function(*arguments, **more)
-    except kind as error:
-        return error
-    return None
+import facts
+from facts import SOURCE, expect, ktm, refused
 
 
 def commit_and_roll_back(top, home):
@@ -70,6 +48,9 @@ def refusals(top, home):
     error = refused(ktm.Error, t.put, os.path.join(top, "no", "where"), "x")
     expect(error and "no/where" in str(error), "a refusal says what")
     expect(error and error.name == "STATUS_OBJECT_PATH_NOT_FOUND", "and which")
+    expect(error and error.strerror == str(error), "in a sentence")
+    expect(refused(ValueError, t.put, os.path.join(top, "a\0b"), "x"), "a NUL ends no name")
+    expect(not os.path.exists(os.path.join(top, "a")), "and makes no other")
     t.rollback()
     expect(refused(ktm.RolledBack, t.commit), "what was rolled back is not committed")
     t.end()
@@ -95,8 +76,19 @@ def with_sqlite(top, home):
         database.execute("INSERT INTO account VALUES(2, ?, ?)", (1.5, "zwei"))
         expect(database.execute("SELECT * FROM account") == [(1, 70, b"\0x"), (2, 1.5, "zwei")],
                "its own work is read, with its types")
-        expect(refused(Exception, database.execute, "SELECT * FROM nowhere"), "a refusal")
+        error = refused(ktm.SqliteError, database.execute, "SELECT * FROM nowhere")
+        expect(error and "nowhere" in str(error) and isinstance(error, ktm.Error), "a refusal")
+        expect(refused(OverflowError, database.execute, "SELECT ?", (1 << 63,)), "no number is cut")
+        database.execute("SELECT 1 UNION SELECT 2")
+        expect(database.rowcount == 2, "how many rows were given")
         t.put(note, "70")
+    with ktm.transaction(home) as t:
+        rows = t.sqlite(name)
+        t.rollback()
+        error = refused(ktm.Error, rows.execute, "SELECT 1")
+        expect(error and error.name == "STATUS_TRANSACTION_NOT_ACTIVE", "over is over")
+        expect(refused(ktm.RolledBack, t.commit), "and not committed")
+        t.end()
     try:
         with ktm.transaction(home) as t:
             t.sqlite(name).execute("DELETE FROM account")
@@ -109,6 +101,24 @@ def with_sqlite(top, home):
                "row and file have changed together, and not changed together")
     other.close()
     expect(os.path.exists(note), "the file too")
+
+
+def several_in_one_home(top, home):
+    """A home that is kept open."""
+    with ktm.Home(home) as kept:
+        with kept.transaction() as t:
+            t.put(os.path.join(top, "first"), "1")
+        with ktm.transaction(kept) as t:
+            expect(t.exists(os.path.join(top, "first")), "what is there")
+            expect(not t.exists(os.path.join(top, "second")), "and what is not")
+            t.put(os.path.join(top, "second"), "2")
+        last = kept.transaction()
+    expect(refused(ValueError, kept.transaction), "what is closed is not used")
+    with last:
+        last.delete(os.path.join(top, "first"))
+    expect(not os.path.exists(os.path.join(top, "first"))
+           and os.path.exists(os.path.join(top, "second")), "a transaction keeps its home open")
+    kept.close()
 
 
 def write(path, text):
@@ -151,8 +161,8 @@ with tempfile.TemporaryDirectory(prefix="ktm-module.") as directory:
     commit_and_roll_back(directory, os.path.join(directory, "home"))
     other_steps(directory, os.path.join(directory, "home"))
     refusals(directory, os.path.join(directory, "home"))
-    if os.path.exists(os.environ["KTM_SQLITE_LIBRARY"]):
+    several_in_one_home(directory, os.path.join(directory, "home"))
+    if facts.was_built("sqlite"):
         with_sqlite(directory, os.path.join(directory, "home"))
         example(os.path.join(directory, "example"))
-print(f"{RESULTS[True]} passed, {RESULTS[False]} failed, 0 skipped")
-sys.exit(1 if RESULTS[False] else 0)
+facts.end()

@@ -1,28 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* The C++ door, ktm.hpp: what is in scope happens, what goes out of scope does not. */
-#include <fstream>
-#include <iostream>
-#include <sys/stat.h>
-
 #include <ktm.hpp>
 
-static int passed, failed;
-
-static void
-expect(bool is_so, const char *what)
-{
-    (is_so ? passed : failed)++;
-    if (!is_so)
-        std::cerr << "not so: " << what << "\n";
-}
-
-static bool
-exists(const std::string &path)
-{
-    struct stat info;
-
-    return stat(path.c_str(), &info) == 0;
-}
+#include "facts.hpp"
 
 static void
 refuse(const std::string &home, const std::string &top)
@@ -44,6 +24,26 @@ refuse(const std::string &home, const std::string &top)
     } catch (const ktm::error &e) {
         expect(e.is_rolled_back(), "it is told that it was rolled back");
     }
+}
+
+static void
+in_a_home(const std::string &path, const std::string &top)
+{
+    ktm::home home(path);
+    ktm::home moved = std::move(home);
+
+    for (const char *name : {"/five", "/six"}) {
+        ktm::transaction t(moved);
+
+        t.files().put(top + name, "5");
+        t.commit();
+    }
+    ktm::transaction last(moved);
+
+    moved = ktm::home(top + "/other");
+    last.files().remove(top + "/five");
+    last.commit();
+    expect(!exists(top + "/five") && exists(top + "/six"), "a transaction keeps its home open");
 }
 
 int
@@ -77,6 +77,6 @@ main(int, char **arguments)
     } catch (const ktm::error &e) {
         expect(e.status() == STATUS_OBJECT_NAME_INVALID, "a home is absolute");
     }
-    std::cout << passed << " passed, " << failed << " failed, 0 skipped\n";
-    return failed != 0;
+    in_a_home(home, top);
+    return end();
 }

@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: MIT
 # Every public header compiles without a warning, as C11, C17 and C++17, with gcc and clang, with
 # 16-bit wchar_t and without: alone and twice, together in both orders, beside the headers of the
-# system, and in use (use.c).
+# system, and in use (use.c). Those that end in .hpp are for C++ alone, some with a client library.
 # CC names one compiler to try besides gcc and clang. Prints TAP.
 set -u
 source=${KTM_SOURCE:-$(cd "$(dirname "$0")/../.." && pwd)}
 include=$source/include/ktm
 work=$(mktemp -d) || exit 1
+: >"$work/clients"
 trap 'rm -rf "$work"' EXIT INT TERM
 failed=0
 
@@ -44,6 +45,26 @@ cat "$work/system" "$work/all-forward.c" >"$work/all-after-system.c"
 cat "$work/all-forward.c" "$work/system" >"$work/all-before-system.c"
 { cat "$work/forward" && cat "$source/tests/headers/use.c"; } >"$work/use.c"
 
+for path in "$include"/*.hpp; do
+    header=${path##*/}
+    case $header in
+    ktm_postgres.hpp) module=libpq ;;
+    ktm_mariadb.hpp) module=libmariadb ;;
+    ktm_sqlite.hpp) module=sqlite3 ;;
+    *) module= ;;
+    esac
+    if [ -n "$module" ]; then
+        if ! pkg-config --exists "$module"; then
+            echo "ok - $header # SKIP $module is not installed"
+            continue
+        fi
+        pkg-config --cflags-only-I "$module" | tr ' ' '\n' | sed -n 's/^-I/-isystem /p' >>"$work/clients"
+    fi
+    printf '#include <%s>\n#include <%s>\n' "$header" "$header" >"$work/${header%.hpp}.cpp"
+    echo "#include <$header>" >>"$work/forward.hpp"
+done
+{ cat "$work/forward.hpp" && sort -r "$work/forward.hpp" && cat "$work/forward"; } >"$work/all.cpp"
+
 compilers=
 for compiler in gcc clang "${CC:-}"; do
     case " $compilers " in *" ${compiler##*/} "*) continue ;; esac
@@ -58,6 +79,12 @@ for compiler in $compilers; do
         # shellcheck disable=SC2086
         echo 'extern int one_declaration;' |
             $compiler -x $language -fsyntax-only - >/dev/null 2>&1 || continue
+        for file in "$work"/*.cpp; do
+            case $language in c\ *) continue ;; esac
+            stem=${file##*/}
+            # shellcheck disable=SC2046,SC2086
+            try "${stem%.cpp}.hpp with $compiler" "$file" $compiler -x $language $(cat "$work/clients")
+        done
         for wide in "" -fshort-wchar; do
             for file in "$work"/*.c; do
                 stem=${file##*/}
