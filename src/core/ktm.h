@@ -273,8 +273,8 @@ void resource_manager_destroy(struct resource_manager *rm);
 struct enlistment *enlistment_create(const GUID *guid, uint32_t mask, bool is_superior, void *key);
 void enlistment_destroy(struct enlistment *en);
 
-/* Both answer OBJECT_NAME_COLLISION when the UOW is there: who gives it again is seen by the engine,
- * but not the branch that is just being made. */
+/* Both answer OBJECT_NAME_COLLISION when the UOW is there: who gives it again is seen by the
+ * engine, but not the branch that is just being made. */
 NTSTATUS ktm_add_transaction(struct ktm *ktm, struct transaction *tx) must_use;
 /* From the nursery to the TM of its first enlistment [ENL-CREATE-03]. */
 NTSTATUS ktm_move_transaction(struct ktm *from, struct ktm *to, struct transaction *tx) must_use;
