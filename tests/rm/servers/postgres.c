@@ -100,8 +100,11 @@ make_cluster(const struct postgres *server, const char *programs)
 {
     char initdb[300], data[600];
     char *arguments[] = {
-        initdb, "-D",   data, "-U", "ktm", "-A", "trust", "--no-sync", "--locale=C.UTF-8",
-        "-E",   "UTF8", NULL};
+        initdb,  "-D",        data,
+        "-U",    "ktm",       "-A",
+        "trust", "--no-sync", "--locale=C.UTF-8",
+        "-E",    "UTF8",      "--wal-segsize=1", /* small: it is copied for every test */
+        NULL};
     int status;
 
     snprintf(initdb, sizeof(initdb), "%s/initdb", programs);
