@@ -160,4 +160,14 @@ KTM_API NTSTATUS ktm_rm_status(struct ktm_rm *rm);
 /* How many branches are prepared and not finished: in doubt, being tried again, or let go. */
 KTM_API size_t ktm_rm_unfinished(struct ktm_rm *rm);
 
+/* What an earlier run had left, and this one was asked to finish. */
+struct ktm_rm_recovered {
+    GUID transaction;
+    BOOLEAN is_committed; /* its outcome; FALSE too while that is not known */
+    BOOLEAN is_finished;
+};
+typedef void ktm_rm_each_recovered(void *context, const struct ktm_rm_recovered *recovered);
+/* Calls 'each', which must not call the kit, for all of them since the RM was opened. */
+KTM_API void ktm_rm_recovered(struct ktm_rm *rm, ktm_rm_each_recovered *each, void *context);
+
 EXTERN_C_END

@@ -242,6 +242,23 @@ guid_map_drain(struct guid_map *map, void (*gone)(void *context, struct guid_lin
     guid_map_deinit(map);
 }
 
+static void
+table_each(const struct guid_table *table,
+           void (*visit)(void *context, const struct guid_link *link), void *context)
+{
+    for (size_t i = 0; i < table->bucket_count; i++)
+        for (const struct guid_link *link = table->buckets[i]; link; link = link->next)
+            visit(context, link);
+}
+
+void
+guid_map_each(const struct guid_map *map,
+              void (*visit)(void *context, const struct guid_link *link), void *context)
+{
+    table_each(&map->young, visit, context);
+    table_each(&map->old, visit, context);
+}
+
 NTSTATUS
 guid_map_add(struct guid_map *map, struct guid_link *link)
 {

@@ -47,6 +47,9 @@ void guid_map_deinit(struct guid_map *map); /* must be empty */
 /* Takes everything out, tells of each, and makes it an empty map. */
 void guid_map_drain(struct guid_map *map, void (*gone)(void *context, struct guid_link *link),
                     void *context);
+/* Visits all, in no order; the map must not be changed meanwhile. */
+void guid_map_each(const struct guid_map *map,
+                   void (*visit)(void *context, const struct guid_link *link), void *context);
 /* The link's guid must be set and not be in the map. Answers: INSUFFICIENT_RESOURCES. */
 NTSTATUS guid_map_add(struct guid_map *map, struct guid_link *link) must_use;
 void guid_map_remove(struct guid_map *map, struct guid_link *link); /* must be in the map */

@@ -115,11 +115,19 @@ TEST(an_empty_map_finds_nothing)
     guid_map_deinit(&map);
 }
 
+static void
+count_visit(void *context, const struct guid_link *link)
+{
+    EXPECT(link != NULL);
+    ++*(size_t *)context;
+}
+
 TEST(what_is_in_the_map_is_found_and_nothing_else)
 {
     enum { COUNT = 5000 };
     struct guid_link *links = calloc(COUNT, sizeof(*links)), other;
     struct guid_map map;
+    size_t visited = 0;
 
     guid_map_init(&map);
     for (size_t i = 0; i < COUNT; i++) {
@@ -128,6 +136,8 @@ TEST(what_is_in_the_map_is_found_and_nothing_else)
         EXPECT_OK(guid_map_add(&map, &links[i]));
     }
     EXPECT_EQ(COUNT, guid_map_count(&map));
+    guid_map_each(&map, count_visit, &visited);
+    EXPECT_EQ(COUNT, visited);
     for (size_t i = 0; i < COUNT; i++)
         EXPECT(guid_map_find(&map, &links[i].guid) == &links[i]);
     number_guid(COUNT, &other);

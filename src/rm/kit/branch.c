@@ -313,18 +313,22 @@ complete(struct branch *branch, PKENLISTMENT object, enum branch_debt debt)
 {
     struct ktm_rm *rm = branch->rm;
     enum ktm_rm_answer said = KTM_RM_DONE;
+    bool is_old;
 
     sys_mutex_lock(&branch->mutex);
     if (branch_state(branch) >= BRANCH_SETTLED) {
         sys_mutex_unlock(&branch->mutex);
         return;
     }
+    is_old = !branch->work;
     if (debt == DEBT_COMMIT)
         said = rm->author.commit(rm->options.context, branch->work, &branch->key);
     else if (!branch->has_voted_no) /* who voted no has undone its work */
         said = rm->author.rollback(rm->options.context, branch->work, &branch->key);
     sys_mutex_unlock(&branch->mutex);
 
+    if (is_old)
+        recovered_note(rm, &branch->key.transaction, debt == DEBT_COMMIT, said == KTM_RM_DONE);
     if (said == KTM_RM_SHUT_DOWN) {
         kit_mark_down(rm, STATUS_RM_NOT_ACTIVE);
         branch_finish(branch, true);
@@ -536,26 +540,50 @@ ktm_rm_enlist(struct ktm_rm *rm, HANDLE transaction, ktm_rm_make *make, void *ar
 
 /* ---- recovering ---- */
 
+/* The one of that transaction, made now if there is none. NULL: no memory. */
+static struct recovered *
+recovered_get(struct ktm_rm *rm, const GUID *transaction)
+{
+    struct guid_link *link = guid_map_find(&rm->recovered, transaction);
+    struct recovered *recovered;
+
+    if (link)
+        return container_of(link, struct recovered, link);
+    recovered = calloc(1, sizeof(*recovered));
+    if (!recovered)
+        return NULL;
+    recovered->link.guid = *transaction;
+    if (guid_map_add(&rm->recovered, &recovered->link) == STATUS_SUCCESS)
+        return recovered;
+    free(recovered);
+    return NULL;
+}
+
+void
+recovered_note(struct ktm_rm *rm, const GUID *transaction, bool is_committed, bool is_finished)
+{
+    struct recovered *recovered;
+
+    sys_mutex_lock(&rm->mutex);
+    recovered = recovered_get(rm, transaction); /* without memory it goes untold */
+    if (recovered) {
+        recovered->is_committed = is_committed;
+        recovered->is_finished = is_finished;
+    }
+    sys_mutex_unlock(&rm->mutex);
+}
+
 static NTSTATUS
 recovered_add(struct ktm_rm *rm, const GUID *transaction)
 {
     struct recovered *recovered;
-    NTSTATUS status = STATUS_SUCCESS;
 
     sys_mutex_lock(&rm->mutex);
-    if (!guid_map_find(&rm->recovered, transaction)) {
-        recovered = calloc(1, sizeof(*recovered));
-        if (!recovered) {
-            status = status_raise(STATUS_INSUFFICIENT_RESOURCES);
-        } else {
-            recovered->link.guid = *transaction;
-            status = guid_map_add(&rm->recovered, &recovered->link);
-            if (status != STATUS_SUCCESS)
-                free(recovered);
-        }
-    }
+    recovered = recovered_get(rm, transaction);
+    if (recovered)
+        recovered->is_asked = true;
     sys_mutex_unlock(&rm->mutex);
-    return status;
+    return recovered ? STATUS_SUCCESS : status_raise(STATUS_INSUFFICIENT_RESOURCES);
 }
 
 static NTSTATUS

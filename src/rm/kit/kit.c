@@ -460,3 +460,32 @@ ktm_rm_unfinished(struct ktm_rm *rm)
     sys_mutex_unlock(&rm->mutex);
     return count;
 }
+
+struct telling {
+    ktm_rm_each_recovered *each;
+    void *context;
+};
+
+static void
+tell_one(void *context, const struct guid_link *link)
+{
+    const struct recovered *recovered = container_of(link, struct recovered, link);
+    const struct telling *telling = context;
+
+    telling->each(telling->context,
+                  &(struct ktm_rm_recovered){.transaction = link->guid,
+                                             .is_committed = recovered->is_committed,
+                                             .is_finished = recovered->is_finished});
+}
+
+void
+ktm_rm_recovered(struct ktm_rm *rm, ktm_rm_each_recovered *each, void *context)
+{
+    struct telling telling = {each, context};
+
+    if (rm->process != sys_process_id())
+        return;
+    sys_mutex_lock(&rm->mutex);
+    guid_map_each(&rm->recovered, tell_one, &telling);
+    sys_mutex_unlock(&rm->mutex);
+}

@@ -37,7 +37,7 @@ struct ktm_rm {
     struct ktm_rm_author author;
     struct guid_map branches; /* by transaction, those that are not finished */
     struct guid_map left; /* by enlistment: what earlier runs left prepared, until it is settled */
-    struct guid_map recovered; /* by transaction: what the TM asked us to recover in this run */
+    struct guid_map recovered; /* by transaction: what earlier runs had left, and became of it */
     struct list all;           /* the branches that are not finished */
     struct list debts;         /* those that something is to be tried again for */
     struct list buried;        /* finished, and freed with the RM: see branch_bury */
@@ -76,10 +76,14 @@ struct branch {
     uint64_t delay;
 };
 
-/* What the TM recovers by name. */
 struct recovered {
     struct guid_link link;
+    bool is_asked; /* by the TM, by name; else nobody knew it but the author */
+    bool is_committed, is_finished;
 };
+/* Tells what became of one. */
+void recovered_note(struct ktm_rm *rm, const GUID *transaction, bool is_committed,
+                    bool is_finished);
 
 /* What the author found, with the key as it was prepared. */
 struct left {

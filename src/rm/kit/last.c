@@ -42,17 +42,22 @@ decide_by(struct branch *branch, PKENLISTMENT object, bool is_first)
 {
     struct ktm_rm *rm = branch->rm;
     enum ktm_rm_answer said;
+    bool is_old;
 
     sys_mutex_lock(&branch->mutex);
     if (branch_state(branch) >= BRANCH_SETTLED) {
         sys_mutex_unlock(&branch->mutex);
         return;
     }
+    is_old = !branch->work;
     if (is_first)
         branch_prepared(branch);
     said = is_first ? rm->author.decide(rm->options.context, branch->work, &branch->key)
                     : rm->author.outcome(rm->options.context, &branch->key);
     sys_mutex_unlock(&branch->mutex);
+    if (is_old)
+        recovered_note(rm, &branch->key.transaction, said == KTM_RM_DONE,
+                       said == KTM_RM_DONE || said == KTM_RM_NO);
     switch (said) {
     case KTM_RM_DONE:
     case KTM_RM_READ_ONLY:

@@ -71,10 +71,12 @@ kit_list(struct ktm_rm *rm)
 static bool
 is_known(struct ktm_rm *rm, const struct left *left)
 {
+    struct guid_link *link;
     bool is;
 
     sys_mutex_lock(&rm->mutex);
-    is = guid_map_find(&rm->recovered, &left->key.transaction) != NULL;
+    link = guid_map_find(&rm->recovered, &left->key.transaction);
+    is = link && container_of(link, struct recovered, link)->is_asked;
     sys_mutex_unlock(&rm->mutex);
     return is;
 }
@@ -83,12 +85,16 @@ is_known(struct ktm_rm *rm, const struct left *left)
 static void
 sweep_one(struct ktm_rm *rm, const struct left *left)
 {
+    bool is_done;
+
     if (rm->options.is_last_resource) {
         if (rm->author.settled)
             rm->author.settled(rm->options.context, &left->key);
         return;
     }
-    if (rm->author.rollback(rm->options.context, NULL, &left->key) == KTM_RM_DONE)
+    is_done = rm->author.rollback(rm->options.context, NULL, &left->key) == KTM_RM_DONE;
+    recovered_note(rm, &left->key.transaction, false, is_done);
+    if (is_done)
         return;
     sys_mutex_lock(&rm->mutex);
     rm->let_go++;

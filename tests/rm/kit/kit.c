@@ -134,6 +134,25 @@ tm_open(void)
     return tm;
 }
 
+/* "1c." for each that was left: 1 for a number of the tests, else x; 'c' or 'r', and '!' when it is
+ * not finished. */
+static void
+tell_recovered(void *context, const struct ktm_rm_recovered *recovered)
+{
+    sprintf((char *)context + strlen(context), "%s%c%c",
+            recovered->transaction.Data1 < 10 ? "1" : "x", recovered->is_committed ? 'c' : 'r',
+            recovered->is_finished ? '.' : '!');
+}
+
+static void
+expect_recovered(struct ktm_rm *rm, const char *wanted)
+{
+    char told[64] = "";
+
+    ktm_rm_recovered(rm, tell_recovered, told);
+    EXPECT_TEXT(wanted, told);
+}
+
 static struct ktm_rm *
 rm_open(HANDLE tm, struct paper *paper, enum ktm_rm_mode mode)
 {
@@ -367,6 +386,7 @@ TEST(without_patience_the_transaction_ends_and_recovery_finishes_it)
         EXPECT_OK(ktm_rm_enlist(rm, tx, make, &paper, &work));
         EXPECT_OK(end(rm, tx, *mode, true)); /* CLOSE-EN-06 */
         EXPECT_EQ(1, ktm_rm_unfinished(rm));
+        expect_recovered(rm, ""); /* of this run */
         NtClose(tx);
         ktm_rm_close(rm);
         EXPECT_TEXT("hpcf", paper.said);
@@ -375,6 +395,7 @@ TEST(without_patience_the_transaction_ends_and_recovery_finishes_it)
         EXPECT_OK(ktm_rm_open(tm, &options, &rm));
         EXPECT_TEXT("hpcfC", paper.said); /* RECOV-29 */
         EXPECT_EQ(0, ktm_rm_unfinished(rm));
+        expect_recovered(rm, "xc.");
         ktm_rm_close(rm);
         options.incarnation++;
         EXPECT_OK(ktm_rm_open(tm, &options, &rm));
@@ -401,11 +422,13 @@ TEST(what_nobody_knows_is_rolled_back_if_it_is_ours_and_old)
         EXPECT_TEXT("R", paper.said);
         EXPECT_EQ(1, paper.last.transaction.Data1);
         EXPECT_EQ(0, ktm_rm_unfinished(rm));
+        expect_recovered(rm, "1r.");
         ktm_rm_close(rm);
         paper.refuse = 1;
         rm = rm_open(tm, &paper, *mode);
         EXPECT_TEXT("RR", paper.said);
         EXPECT_EQ(1, ktm_rm_unfinished(rm));
+        expect_recovered(rm, "1r!");
         ktm_rm_close(rm);
         NtClose(tm);
     }
