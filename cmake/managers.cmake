@@ -41,7 +41,7 @@ function(ktm_add_manager name module)
 
     set(map ${PROJECT_BINARY_DIR}/ktm-${name}.map)
     file(CONFIGURE OUTPUT ${map}
-        CONTENT "KTM_${upper}_0 { global: ktm_${name}; ktm_${name}_*; local: *; };\n")
+        CONTENT "KTM_${upper}_0 { global: ktm_${name}; ktm_${name}_*; ktm_resource_kind; local: *; };\n")
     add_library(ktm-${name} SHARED $<TARGET_OBJECTS:ktm_${name}_objects> ${KTM_BASE_SOURCES} ${ARGN})
     target_link_libraries(ktm-${name} PUBLIC ktm
         PRIVATE $<BUILD_INTERFACE:ktm_flags> ${KTM_${upper}_LINK_LIBRARIES})

@@ -82,6 +82,74 @@ struct ktm_manager_kind {
 KTM_API NTSTATUS ktm_use(struct ktm_tx *tx, const char *name, const struct ktm_manager_kind *kind,
                          const void *argument, void **part);
 
+/* ---- for authors of resource managers: a door for programs that know no client library ---- */
+
+/* 'ktm recover', 'ktm apply' and 'ktm status' work with resources whose libraries they are not
+ * linked with. The library of a kind is libktm-KIND.so.0 and exports one object of the type below
+ * by the name KTM_RESOURCE_KIND; what a home keeps for resources of the kind is in the directory
+ * HOME/KIND or in files HOME/KIND.NAME. By these two a program finds it, with dlopen and dlsym. */
+#define KTM_RESOURCE_KIND "ktm_resource_kind"
+
+/* Something that somebody has to know about who cannot be answered. */
+enum ktm_resource_news {
+    KTM_RESOURCE_UNFINISHED = 1, /* the outcome is known and was not possible; it is tried again */
+    KTM_RESOURCE_DAMAGED,        /* somebody has ended what was promised the other way: this and
+                                    everything else in the transaction do not agree */
+    KTM_RESOURCE_SETTLED,        /* left by an earlier run, and finished now */
+};
+
+/* One resource of a home. */
+struct ktm_resource {
+    const char *place;  /* where it is, as one text without secrets: a path, a connection string;
+                           NULL: the home does not know (it was written by an older version) */
+    const char *name;   /* which state in the home is its own: to open the same again; NULL when a
+                           resource is named by its place alone: the library finds the state, or
+                           makes it */
+    GUID manager;       /* its resource manager */
+    BOOLEAN is_at_rest; /* it was shut with nothing left that anybody would have to finish */
+    /* For opening: told while it happens, from any thread; must not call the library. May be
+     * NULL. 'text': a sentence, in the resource's own words. */
+    void (*report)(void *context, enum ktm_resource_news news, const GUID *transaction,
+                   BOOLEAN is_committed, const char *text);
+    void *context;
+};
+typedef void ktm_resource_each(void *context, const struct ktm_resource *resource);
+
+/* A parameter of a statement. */
+enum ktm_value_type { KTM_VALUE_NULL, KTM_VALUE_BOOLEAN, KTM_VALUE_NUMBER, KTM_VALUE_TEXT };
+struct ktm_value {
+    enum ktm_value_type type;
+    const char *text; /* "true" or "false"; a number as in JSON; any text. NULL's is NULL */
+};
+
+struct ktm_rm;
+
+struct ktm_resource_kind {
+    size_t size;      /* of this struct, as the library was compiled */
+    const char *name; /* "postgres" */
+
+    /* Every resource that was ever opened in the home and may have something to finish, which
+     * opening it does; 'home' is absolute. Answers: RM_METADATA_CORRUPT (told after all others),
+     * and what files say. */
+    NTSTATUS (*known)(const char *home, ktm_resource_each *each, void *context);
+    /* The place as it is kept, from a text of a user: '*out', to be freed. A relative path starts
+     * at 'directory' (NULL: there is none). Nothing is opened. Answers: INVALID_PARAMETER (it is no
+     * place), ACCESS_DENIED (it has a secret in it, which belongs elsewhere); 'why' says how to
+     * mend that. */
+    NTSTATUS(*place)
+    (const char *text, const char *directory, char *why, size_t why_size, char **out);
+    /* 'argument' of 'open' is a struct ktm_resource. One that has a name is not made when it is
+     * gone: OBJECT_NAME_NOT_FOUND. */
+    const struct ktm_manager_kind *manager;
+    /* The kit's half of an open resource manager, for ktm_rm_recovered and ktm_rm_unfinished. */
+    struct ktm_rm *(*kit)(void *rm);
+    /* One statement in a part of 'manager': '*rows' is how many rows it changed, or gave. NULL: no
+     * statements can be said. Answers: those of the library; the part's 'error' says why. */
+    NTSTATUS(*run)
+    (void *part, const char *statement, size_t count, const struct ktm_value *values,
+     uint64_t *rows);
+};
+
 /* ---- descriptors, texts ---- */
 
 /* A file descriptor that is readable while the object is signalled, for poll, epoll and event

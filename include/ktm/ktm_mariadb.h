@@ -92,7 +92,8 @@ struct ktm_mariadb_options {
 
 /* Connects, and finishes what a crash has left there. 'tm' NULL: with the transaction manager of
  * the home (ktm_tm_open); else a handle of a durable one, which must live longer. The home keeps
- * who we are to the server, in 'mariadb.<name>'. 'options' NULL: KTM_RM_THREAD, patient for 10
+ * who we are to the server, in 'mariadb.<name>', and how it was reached, but for the password, for
+ * 'ktm recover'. 'options' NULL: KTM_RM_THREAD, patient for 10
  * seconds. On failure a sentence is written to 'why' (NULL: not wanted). Answers: NOT_SUPPORTED
  * (the server is not fit for it: see above), ACCESS_DENIED, RM_DISCONNECTED (the server cannot be
  * reached), RM_METADATA_CORRUPT (the home belongs to another server or database, or is damaged),
@@ -110,8 +111,17 @@ KTM_API void ktm_mariadb_shut(struct ktm_mariadb_rm *rm);
  * closed. One server for each home; for more, open them with names. Answers: those of
  * ktm_mariadb_open and ktm_mariadb_begin; ktm_error says why. */
 struct ktm_tx;
+struct ktm_resource;
 KTM_API NTSTATUS ktm_mariadb(struct ktm_tx *tx, const struct ktm_mariadb_server *server,
                              struct ktm_mariadb_tx **out);
+
+/* Calls 'each' for every server that was ever opened in the home (struct ktm_resource, ktm.h). The
+ * place is the members of ktm_mariadb_server but the password, as pairs: "host=db.example
+ * database=shop defaults_file=/etc/shop.cnf". Answers: RM_METADATA_CORRUPT (told after all others),
+ * and what files say. */
+KTM_API NTSTATUS ktm_mariadb_known(const char *home,
+                                   void (*each)(void *context, const struct ktm_resource *resource),
+                                   void *context);
 
 KTM_API HANDLE ktm_mariadb_tm(struct ktm_mariadb_rm *rm);          /* not to be closed */
 KTM_API struct ktm_rm *ktm_mariadb_kit(struct ktm_mariadb_rm *rm); /* for ktm_rm_run, unfinished */

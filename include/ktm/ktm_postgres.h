@@ -76,7 +76,8 @@ struct ktm_postgres_options {
 
 /* Opens the database and finishes what a crash has left there. 'tm' NULL: with the transaction
  * manager of the home (ktm_tm_open); else a handle of a durable one, which must live longer. The
- * home keeps who we are to the database, in 'postgres.<name>', and it must stay the same.
+ * home keeps who we are to the database, in 'postgres.<name>', and it must stay the same; and the
+ * connection string without its secrets, for 'ktm recover'.
  * 'conninfo' as for PQconnectdb; "": from the environment. 'options' NULL: KTM_RM_THREAD, patient
  * for 10 seconds. On failure a sentence is written to 'why' (NULL: not wanted). Answers:
  * NOT_SUPPORTED (the server is not fit for it: see above), ACCESS_DENIED, RM_DISCONNECTED (the
@@ -94,8 +95,17 @@ KTM_API void ktm_postgres_shut(struct ktm_postgres_rm *rm);
  * closed. One database for each home; for more, open them with names. Answers: those of
  * ktm_postgres_open and ktm_postgres_begin; ktm_error says why. */
 struct ktm_tx;
+struct ktm_resource;
 KTM_API NTSTATUS ktm_postgres(struct ktm_tx *tx, const char *conninfo,
                               struct ktm_postgres_tx **out);
+
+/* Calls 'each' for every database that was ever opened in the home (struct ktm_resource, ktm.h),
+ * with the connection string that led there, without secrets. Answers: RM_METADATA_CORRUPT (told
+ * after all others), and what files say. */
+KTM_API NTSTATUS ktm_postgres_known(const char *home,
+                                    void (*each)(void *context,
+                                                 const struct ktm_resource *resource),
+                                    void *context);
 
 KTM_API HANDLE ktm_postgres_tm(struct ktm_postgres_rm *rm); /* not to be closed */
 KTM_API struct ktm_rm *

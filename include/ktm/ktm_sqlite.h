@@ -64,6 +64,11 @@ struct ktm_sqlite_options {
     const char *setup;        /* SQL for each connection before its transaction begins, such as
                                  "PRAGMA foreign_keys=ON"; NULL: none */
     BOOLEAN is_last_resource; /* decides by its own COMMIT instead of preparing */
+    /* Told, from any thread, when what an earlier run left cannot be finished yet, in a sentence;
+     * must not call us. May be NULL. */
+    void (*unfinished)(void *context, const GUID *transaction, BOOLEAN is_committed,
+                       const char *text);
+    void *context;
 };
 
 /* Opens the database in the home and finishes what a crash has left in it. 'tm' NULL: with the

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* MariaDB in transactions of applications (ktm.h). */
+/* MariaDB in transactions of applications (ktm.h), and for programs that do not know it. */
+#include <assert.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/base.h"
 #include "ktm.h"
-#include "ktm_mariadb.h"
+#include "rm/mariadb/mariadb.h"
+
+/* ---- a manager and its parts ---- */
 
 static NTSTATUS
 door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
@@ -47,6 +51,8 @@ door_error(void *part, char *into, size_t size)
     return ktm_mariadb_error(part, into, size);
 }
 
+/* ---- applications ---- */
+
 static const char *
 text_of(const char *text)
 {
@@ -78,3 +84,130 @@ ktm_mariadb(struct ktm_tx *tx, const struct ktm_mariadb_server *server, struct k
         *out = part;
     return status;
 }
+
+/* ---- the kind ---- */
+
+static_assert((int)KTM_MARIADB_UNFINISHED == (int)KTM_RESOURCE_UNFINISHED &&
+                  (int)KTM_MARIADB_DAMAGED == (int)KTM_RESOURCE_DAMAGED &&
+                  (int)KTM_MARIADB_SETTLED == (int)KTM_RESOURCE_SETTLED,
+              "news have the same numbers");
+
+static void
+pass_report(void *context, const struct ktm_mariadb_report *report)
+{
+    const struct ktm_resource *resource = context;
+
+    resource->report(resource->context, (enum ktm_resource_news)report->kind, &report->transaction,
+                     report->is_committed, report->text);
+}
+
+/* Who has not said where secrets are may have them in his own option file. */
+static NTSTATUS
+read_place(const char *text, struct ktm_mariadb_server *server, struct explanation *why)
+{
+    TRY(place_read(text, server, why));
+    if (server->defaults_file || server->defaults_group)
+        return STATUS_SUCCESS;
+    server->defaults_group = strdup("ktm");
+    if (server->defaults_group)
+        return STATUS_SUCCESS;
+    place_free(server);
+    return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+}
+
+struct search {
+    const char *place;
+    char name[80]; /* of the state that has this place */
+    bool has_main; /* the state that applications have, when they name none */
+};
+
+static void
+look(void *context, const struct ktm_resource *resource)
+{
+    struct search *search = context;
+
+    if (resource->place && strcmp(resource->place, search->place) == 0)
+        snprintf(search->name, sizeof(search->name), "%s", resource->name);
+    search->has_main = search->has_main || strcmp(resource->name, "mariadb") == 0;
+}
+
+/* A server has no name that its data keep, so the place stands for it. */
+static void
+find_state(const char *home, const struct ktm_mariadb_server *server, struct search *search)
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    struct conninfo place;
+
+    place_print(server, &place);
+    *search = (struct search){.place = place.text};
+    status_forgive(home_known(home, "mariadb", look, search)); /* what is damaged has no place */
+    for (const char *at = place.text; *at; at++)
+        hash = (hash ^ (uint8_t)*at) * 1099511628211u;
+    if (!search->name[0] && search->has_main)
+        snprintf(search->name, sizeof(search->name), "at-%016" PRIx64, hash);
+}
+
+static NTSTATUS
+kind_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
+{
+    const struct ktm_resource *resource = argument;
+    struct ktm_mariadb_options options = {.mode = KTM_RM_THREAD,
+                                          .patience_ms = PATIENCE_MS,
+                                          .name = resource->name,
+                                          .report = resource->report ? pass_report : NULL,
+                                          .context = (void *)resource};
+    struct ktm_mariadb_rm *made = NULL;
+    struct ktm_mariadb_server server;
+    struct explanation explanation = {0};
+    struct search search;
+    NTSTATUS status = read_place(resource->place, &server, &explanation);
+
+    if (status != STATUS_SUCCESS) {
+        snprintf(why, why_size, "%s", explanation.text);
+        return status;
+    }
+    if (!resource->name) {
+        find_state(home, &server, &search);
+        options.name = search.name[0] ? search.name : NULL;
+    }
+    status = ktm_mariadb_open(tm, home, &server, &options, why, why_size, &made);
+    place_free(&server);
+    *rm = made;
+    return status;
+}
+
+static NTSTATUS
+kind_place(const char *text, const char *directory, char *why, size_t why_size, char **out)
+{
+    struct ktm_mariadb_server server;
+    struct explanation explanation = {0};
+    struct conninfo place;
+    NTSTATUS status = read_place(text, &server, &explanation);
+
+    (void)directory;
+    snprintf(why, why_size, "%s", explanation.text);
+    if (status != STATUS_SUCCESS)
+        return status;
+    *out = place_print(&server, &place) ? strdup(place.text) : NULL;
+    place_free(&server);
+    return *out ? STATUS_SUCCESS : status_raise(STATUS_INVALID_PARAMETER);
+}
+
+static struct ktm_rm *
+kind_kit(void *rm)
+{
+    return ktm_mariadb_kit(rm);
+}
+
+static const struct ktm_manager_kind manager = {.open = kind_open,
+                                                .shut = door_shut,
+                                                .begin = door_begin,
+                                                .close = door_close,
+                                                .error = door_error};
+
+KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_resource_kind),
+                                                            .name = "mariadb",
+                                                            .known = ktm_mariadb_known,
+                                                            .place = kind_place,
+                                                            .manager = &manager,
+                                                            .kit = kind_kit};

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 10000u
-
 /* ---- the resource manager ---- */
 
 static void
@@ -23,20 +21,6 @@ left_destroy(struct list *list)
     }
 }
 
-static void
-server_deinit(struct ktm_mariadb_server *server)
-{
-    if (server->password)
-        explicit_bzero((char *)server->password, strlen(server->password));
-    free((char *)server->host);
-    free((char *)server->socket);
-    free((char *)server->user);
-    free((char *)server->password);
-    free((char *)server->database);
-    free((char *)server->defaults_file);
-    free((char *)server->defaults_group);
-}
-
 void
 rm_release(struct ktm_mariadb_rm *rm)
 {
@@ -48,7 +32,7 @@ rm_release(struct ktm_mariadb_rm *rm)
     left_destroy(&rm->asked);
     pthread_mutex_destroy(&rm->mutex);
     pthread_mutex_destroy(&rm->reserve_mutex);
-    server_deinit(&rm->server);
+    place_free(&rm->server);
     home_free(&rm->home);
     free((char *)rm->options.name);
     free(rm);
@@ -79,6 +63,7 @@ tm_take(struct ktm_mariadb_rm *rm, HANDLE tm, const char *home, GUID *id, struct
 static NTSTATUS
 meet_server(struct ktm_mariadb_rm *rm, const char *home, const GUID *tm, struct explanation *why)
 {
+    struct conninfo place;
     struct session *session;
 
     TRY(session_open(rm, why, &session));
@@ -90,7 +75,7 @@ meet_server(struct ktm_mariadb_rm *rm, const char *home, const GUID *tm, struct 
     /* The server has no name that is kept with its data, so a row there names the manager of this
      * home. The row first: without the file it belongs to nobody, but not the other way round. */
     TRY(sign_of_home(rm, session, why));
-    TRY(home_advance(&rm->home, why));
+    TRY(home_advance(&rm->home, place_print(&rm->server, &place) ? place.text : NULL, why));
     return session_lock(rm, session, why);
 }
 
@@ -232,11 +217,24 @@ ktm_mariadb_open(HANDLE tm, const char *home, const struct ktm_mariadb_server *s
     return status;
 }
 
+static bool
+has_orphans(struct ktm_mariadb_rm *rm)
+{
+    bool has;
+
+    pthread_mutex_lock(&rm->mutex);
+    has = !list_is_empty(&rm->orphans);
+    pthread_mutex_unlock(&rm->mutex);
+    return has;
+}
+
 void
 ktm_mariadb_shut(struct ktm_mariadb_rm *rm)
 {
     if (!rm || rm->process != getpid())
         return;
+    if (rm->kit && ktm_rm_unfinished(rm->kit) == 0 && !has_orphans(rm))
+        home_rest(&rm->home);
     ktm_rm_close(rm->kit);
     if (rm->owns_tm)
         NtClose(rm->tm);
@@ -244,6 +242,15 @@ ktm_mariadb_shut(struct ktm_mariadb_rm *rm)
     rm->tm = NULL;
     home_close(&rm->home);
     rm_release(rm);
+}
+
+NTSTATUS
+ktm_mariadb_known(const char *home,
+                  void (*each)(void *context, const struct ktm_resource *resource), void *context)
+{
+    if (!home || !each)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    return home_known(home, "mariadb", each, context);
 }
 
 HANDLE

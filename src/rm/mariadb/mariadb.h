@@ -53,6 +53,8 @@ struct left {
     struct ktm_rm_key key;
 };
 
+#define PATIENCE_MS 10000u /* when nobody says */
+
 struct ktm_mariadb_rm {
     _Atomic unsigned references;
     pid_t process; /* that opened it */
@@ -103,6 +105,16 @@ NTSTATUS explain_server(struct explanation *why, MYSQL *connection, const char *
 bool error_is_loss(unsigned error);
 void report(struct ktm_mariadb_rm *rm, enum ktm_mariadb_kind kind, const GUID *transaction,
             bool commit, const char *text);
+
+/* ---- place.c ---- */
+
+/* A server as text, without the password. False: that cannot be kept. */
+bool place_print(const struct ktm_mariadb_server *server, struct conninfo *out);
+/* The same read: its texts are to be freed with place_free. Answers: INVALID_PARAMETER,
+ * ACCESS_DENIED (a password is in it). */
+NTSTATUS place_read(const char *text, struct ktm_mariadb_server *out,
+                    struct explanation *why) must_use;
+void place_free(struct ktm_mariadb_server *server);
 
 /* ---- xid.c ---- */
 

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PATIENCE_MS 10000u
-
 /* ---- the resource manager ---- */
 
 static void
@@ -67,6 +65,7 @@ meet_server(struct ktm_postgres_rm *rm, const char *home, const GUID *tm, struct
 {
     struct session *session;
     char place[96], own_name[64];
+    struct conninfo reached;
 
     TRY(session_open(rm, why, &session));
     rm->reserve = session;
@@ -77,7 +76,9 @@ meet_server(struct ktm_postgres_rm *rm, const char *home, const GUID *tm, struct
              session->place.database);
     TRY(home_open(&rm->home, home, "postgres", rm->options.name ? rm->options.name : own_name, tm,
                   place, why));
-    TRY(home_advance(&rm->home, why));
+    TRY(home_advance(&rm->home,
+                     place_of(rm->conninfo, session->connection, &reached) ? reached.text : NULL,
+                     why));
     rm->place = session->place;
     TRY(session_barrier(rm, session, why));
     alone_find_table(rm, session);
@@ -199,11 +200,26 @@ ktm_postgres_open(HANDLE tm, const char *home, const char *conninfo,
     return status;
 }
 
+static bool
+has_unfinished(struct ktm_postgres_rm *rm)
+{
+    struct left *left;
+    bool has = ktm_rm_unfinished(rm->kit) > 0;
+
+    pthread_mutex_lock(&rm->mutex);
+    LIST_EACH (left, &rm->left, in_rm)
+        has = has || left->is_orphan;
+    pthread_mutex_unlock(&rm->mutex);
+    return has;
+}
+
 void
 ktm_postgres_shut(struct ktm_postgres_rm *rm)
 {
     if (!rm || rm->process != getpid())
         return;
+    if (rm->kit && !has_unfinished(rm))
+        home_rest(&rm->home);
     ktm_rm_close(rm->kit);
     if (rm->owns_tm)
         NtClose(rm->tm);
@@ -211,6 +227,15 @@ ktm_postgres_shut(struct ktm_postgres_rm *rm)
     rm->tm = NULL;
     home_close(&rm->home);
     rm_release(rm);
+}
+
+NTSTATUS
+ktm_postgres_known(const char *home,
+                   void (*each)(void *context, const struct ktm_resource *resource), void *context)
+{
+    if (!home || !each)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    return home_known(home, "postgres", each, context);
 }
 
 HANDLE

@@ -25,6 +25,8 @@
 #include "rm/server/server.h"
 #include "wdm.h"
 
+#define PATIENCE_MS 10000u /* when nobody says */
+
 #define GID_SIZE 200 /* what PostgreSQL allows, with the NUL */
 
 /* Where a session has led to. A number of a transaction means something only there. */
@@ -121,6 +123,13 @@ void name_prefix(const struct ktm_postgres_rm *rm, char text[GID_SIZE]);
 NTSTATUS name_keep(struct ktm_postgres_rm *rm, const struct name *name) must_use;
 NTSTATUS name_recall(struct ktm_postgres_rm *rm, const struct ktm_rm_key *key,
                      struct name *out) must_use;
+
+/* ---- place.c ---- */
+
+/* How the database was reached, without secrets. False: that cannot be kept. */
+bool place_of(const char *conninfo, PGconn *connection, struct conninfo *out);
+/* What somebody has typed. Answers: INVALID_PARAMETER, ACCESS_DENIED (a secret is in it). */
+NTSTATUS place_check(const char *conninfo, struct conninfo *out, struct explanation *why) must_use;
 
 /* ---- session.c ---- */
 

@@ -7,13 +7,18 @@
  *     tm 00000000-0000-0000-0000-000000000000
  *     incarnation 7
  *     place database 16384 of cluster 7300000000000000000
+ *     connection host=db.example dbname=shop
+ *     at rest
  *
  * It is replaced whole and durably at every start, with the next incarnation. It names the TM it
  * belongs to, and the place of the data if the server has a name for that: with another of either,
- * what is prepared would be looked for in vain and taken for done.
+ * what is prepared would be looked for in vain and taken for done. How the server was reached is
+ * kept for whoever has to finish what was left and knows nothing else. The last line is written
+ * when it is shut and nothing was left. The last three may be missing.
  */
 #include "rm/server/server.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,8 +30,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FORM "ktm-%s 1\nmanager %s\ntm %s\nincarnation %" PRIu64 "\n%s%s%s"
-#define SCAN "manager %36s\ntm %36s\nincarnation %" SCNu64 "%1[\n]%n"
+#define FORM      "ktm-%s 1\nmanager %s\ntm %s\nincarnation %" PRIu64 "\n"
+#define SCAN      "manager %36s\ntm %36s\nincarnation %" SCNu64 "%1[\n]%n"
+#define TEXT_SIZE 8192
+#define NEW       ".new"
 
 /* ---- those that are open in this process ---- */
 
@@ -116,22 +123,60 @@ sync_directory(const char *path)
     return is_good;
 }
 
-static NTSTATUS
-home_write(const struct home *home, struct explanation *why)
+/* False: it does not fit. */
+static bool
+print(const struct home *home, char text[TEXT_SIZE])
 {
-    char text[512], fresh[4200], manager[GUID_TEXT_SIZE], tm[GUID_TEXT_SIZE];
-    bool has_place = home->place[0] != '\0';
+    char manager[GUID_TEXT_SIZE], tm[GUID_TEXT_SIZE];
+    int used;
 
     guid_print(&home->manager, manager);
     guid_print(&home->tm, tm);
-    snprintf(text, sizeof(text), FORM, home->kind, manager, tm, home->incarnation,
-             has_place ? "place " : "", home->place, has_place ? "\n" : "");
-    if (snprintf(fresh, sizeof(fresh), "%s.new", home->path) >= (int)sizeof(fresh))
+    used = snprintf(text, TEXT_SIZE, FORM, home->kind, manager, tm, home->incarnation);
+    if (home->place[0])
+        used += snprintf(text + used, TEXT_SIZE - (size_t)used, "place %s\n", home->place);
+    if (home->connection)
+        used +=
+            snprintf(text + used, TEXT_SIZE - (size_t)used, "connection %s\n", home->connection);
+    if (used >= TEXT_SIZE - 16)
+        return false;
+    snprintf(text + used, TEXT_SIZE - (size_t)used, "%s", home->is_at_rest ? "at rest\n" : "");
+    return true;
+}
+
+static NTSTATUS
+home_write(const struct home *home, struct explanation *why)
+{
+    char text[TEXT_SIZE], fresh[4200];
+
+    if (!print(home, text))
+        return explain(why, status_raise(STATUS_NAME_TOO_LONG),
+                       "the connection string for '%s' is too long", home->path);
+    if (snprintf(fresh, sizeof(fresh), "%s" NEW, home->path) >= (int)sizeof(fresh))
         return explain(why, status_raise(STATUS_NAME_TOO_LONG), "'%s' is too long", home->path);
     if (!write_new(fresh, text) || rename(fresh, home->path) != 0 ||
         !sync_directory(home->directory))
         return failed(why, "written", home->path);
     return STATUS_SUCCESS;
+}
+
+/* The lines that may be missing. */
+static bool
+parse_rest(struct home *home, const char *text)
+{
+    char connection[TEXT_SIZE], end[2];
+    int used = 0;
+
+    home->place[0] = '\0';
+    if (sscanf(text, "place %95[^\n]%1[\n]%n", home->place, end, &used) == 2)
+        text += used;
+    if (sscanf(text, "connection %8191[^\n]%1[\n]%n", connection, end, &used) == 2) {
+        text += used;
+        free(home->connection);
+        home->connection = strdup(connection);
+    }
+    home->is_at_rest = strcmp(text, "at rest\n") == 0;
+    return home->is_at_rest || !text[0];
 }
 
 /* What follows the first line. */
@@ -147,10 +192,8 @@ parse_lines(struct home *home, const char *text)
     if (guid_parse(manager, &home->manager) != STATUS_SUCCESS ||
         guid_parse(tm, &home->tm) != STATUS_SUCCESS)
         return status_raise(STATUS_RM_METADATA_CORRUPT);
-    home->place[0] = '\0';
-    if (text[used] && sscanf(text + used, "place %95[^\n]%1[\n]", home->place, end) != 2)
-        return status_raise(STATUS_RM_METADATA_CORRUPT);
-    return STATUS_SUCCESS;
+    return parse_rest(home, text + used) ? STATUS_SUCCESS
+                                         : status_raise(STATUS_RM_METADATA_CORRUPT);
 }
 
 static NTSTATUS
@@ -169,7 +212,7 @@ static NTSTATUS
 home_read(struct home *home, struct explanation *why)
 {
     int fd = open(home->path, O_RDONLY | O_CLOEXEC);
-    char text[512];
+    char text[TEXT_SIZE];
     ssize_t size;
 
     if (fd < 0 && errno == ENOENT)
@@ -230,6 +273,7 @@ home_init(struct home *home)
 void
 home_free(struct home *home)
 {
+    free(home->connection);
     free(home->directory);
     free(home->path);
 }
@@ -255,8 +299,76 @@ home_open(struct home *home, const char *directory, const char *kind, const char
 }
 
 NTSTATUS
-home_advance(struct home *home, struct explanation *why)
+home_advance(struct home *home, const char *connection, struct explanation *why)
 {
+    free(home->connection);
+    home->connection = connection ? strdup(connection) : NULL;
+    if (connection && !home->connection)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    home->is_at_rest = false;
     home->incarnation++;
     return home_write(home, why);
+}
+
+void
+home_rest(struct home *home)
+{
+    home->is_at_rest = true;
+    status_forgive(home_write(home, NULL)); /* as is said in the header */
+}
+
+/* ---- all of them ---- */
+
+static NTSTATUS
+known_one(const char *directory, const char *kind, const char *file, ktm_resource_each *each,
+          void *context)
+{
+    struct home home = {.kind = kind};
+    struct explanation why = {0};
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (asprintf(&home.path, "%s/%s", directory, file) < 0)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    status = home_read(&home, &why);
+    if (status == STATUS_SUCCESS)
+        each(context, &(struct ktm_resource){.place = home.connection,
+                                             .name = file + strlen(kind) + 1,
+                                             .manager = home.manager,
+                                             .is_at_rest = home.is_at_rest});
+    home_free(&home);
+    return status;
+}
+
+/* "postgres.orders"; what is being written has one more dot. */
+static bool
+is_of(const char *kind, const char *file)
+{
+    size_t size = strlen(kind);
+
+    return strncmp(file, kind, size) == 0 && file[size] == '.' && file[size + 1] &&
+           !strchr(file + size + 1, '.');
+}
+
+NTSTATUS
+home_known(const char *directory, const char *kind, ktm_resource_each *each, void *context)
+{
+    DIR *list = opendir(directory);
+    NTSTATUS status = STATUS_SUCCESS;
+    struct dirent *entry;
+
+    if (!list && errno == ENOENT)
+        return STATUS_SUCCESS;
+    if (!list)
+        return status_of_errno(errno);
+    while ((entry = readdir(list))) {
+        NTSTATUS told;
+
+        if (!is_of(kind, entry->d_name))
+            continue;
+        told = known_one(directory, kind, entry->d_name, each, context);
+        if (told != STATUS_SUCCESS)
+            status = told;
+    }
+    closedir(list);
+    return status;
 }

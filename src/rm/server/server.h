@@ -11,6 +11,7 @@
 #include "base/explain.h"
 #include "base/guid.h"
 #include "base/list.h"
+#include "ktm.h"
 
 struct home {
     char *directory;
@@ -21,6 +22,8 @@ struct home {
     GUID manager, tm;
     uint64_t incarnation; /* 0: never written */
     char place[96];       /* "": the server has no name of its own for it */
+    char *connection;     /* how it was reached, without secrets; NULL: not known */
+    bool is_at_rest;      /* nothing was left when it was shut */
 };
 
 /* Reads the file <directory>/<kind>.<name>, or makes up who we are. 'place' says in words where the
@@ -28,11 +31,35 @@ struct home {
  * another place or TM), SHARING_VIOLATION (it is open in this process). */
 NTSTATUS home_open(struct home *home, const char *directory, const char *kind, const char *name,
                    const GUID *tm, const char *place, struct explanation *why) must_use;
-/* Writes it, durably, with the next incarnation. */
-NTSTATUS home_advance(struct home *home, struct explanation *why) must_use;
+/* Writes it, durably, with the next incarnation. 'connection' is how it was reached now. */
+NTSTATUS home_advance(struct home *home, const char *connection, struct explanation *why) must_use;
+/* It is being shut, and nothing is left to finish: writes that. If it cannot be written, the next
+ * one looks for what is left, and finds nothing. */
+void home_rest(struct home *home);
 /* Another one may open it. */
 void home_close(struct home *home);
 /* After home_close, or one that was never opened. */
 void home_free(struct home *home);
 /* Before everything else. */
 void home_init(struct home *home);
+
+/* Calls 'each' for every file of the kind, with its name. Answers: RM_METADATA_CORRUPT (told after
+ * all others), and what files say. */
+NTSTATUS home_known(const char *directory, const char *kind, ktm_resource_each *each,
+                    void *context) must_use;
+
+/* ---- connection strings: conninfo.c ---- */
+
+#define CONNINFO_SIZE 4096
+
+struct conninfo {
+    char text[CONNINFO_SIZE];
+    size_t used;
+    bool is_lost; /* something in it cannot be kept: too long, or a control character */
+};
+/* NULL: nothing. */
+void conninfo_add(struct conninfo *info, const char *word, const char *value);
+
+typedef NTSTATUS conninfo_pair(void *context, const char *word, const char *value);
+/* Calls 'pair' for each. Answers: INVALID_PARAMETER (it is no such string), what 'pair' says. */
+NTSTATUS conninfo_read(const char *text, conninfo_pair *pair, void *context) must_use;

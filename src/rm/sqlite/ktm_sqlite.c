@@ -8,9 +8,6 @@
 #include "rm/sqlite/rm.h"
 #include "sys/sys.h"
 
-#define KIND_PARK "park" /* these begin the names of records in the home */
-#define KIND_LAST "last"
-
 static const struct ktm_sqlite_options defaults = {.mode = KTM_RM_CALLBACKS, .busy_ms = 5000};
 
 /* ---- the resource manager ---- */
@@ -161,11 +158,12 @@ struct known {
 };
 
 static void
-known_one(void *context, const char *database, const char *kind)
+known_one(void *context, const char *database, const char *name, const struct store *store)
 {
     struct known *known = context;
 
-    known->each(known->context, database, strncmp(kind, KIND_LAST, strlen(KIND_LAST)) == 0);
+    (void)store;
+    known->each(known->context, database, strncmp(name, KIND_LAST, strlen(KIND_LAST)) == 0);
 }
 
 NTSTATUS

@@ -160,23 +160,33 @@ commit_alone(void *context, void *work, const struct ktm_rm_key *key)
 
 /* ---- the outcome of what an earlier run left ---- */
 
+static NTSTATUS
+settle_names(struct ktm_sqlite_rm *rm, const struct ktm_rm_key *key, bool is_commit,
+             struct words *why)
+{
+    owned(guard_drop) struct guard *guard = NULL;
+    bool is_same = store_is_same(&rm->store, &rm->park.id);
+
+    TRY(guard_take(rm->path, &guard, why));
+    return is_commit ? park_commit_again(&rm->park, key, is_same, why)
+                     : park_rollback_again(&rm->park, key, why);
+}
+
 static enum ktm_rm_answer
 settle(struct ktm_sqlite_rm *rm, const struct ktm_rm_key *key, bool is_commit)
 {
-    owned(guard_drop) struct guard *guard = NULL;
     struct words why = {""};
-    bool is_same = store_is_same(&rm->store, &rm->park.id);
+    NTSTATUS status = settle_names(rm, key, is_commit, &why);
 
-    if (guard_take(rm->path, &guard, &why) != STATUS_SUCCESS)
-        return KTM_RM_RETRY;
-    if (is_commit)
-        return park_commit_again(&rm->park, key, is_same, &why) == STATUS_SUCCESS ? KTM_RM_DONE
-                                                                                  : KTM_RM_RETRY;
-    if (park_rollback_again(&rm->park, key, &why) != STATUS_SUCCESS)
-        return KTM_RM_RETRY;
-    guard_drop(give(guard));
-    database_play_back(rm);
-    return KTM_RM_DONE;
+    if (status == STATUS_SUCCESS) {
+        if (!is_commit)
+            database_play_back(rm);
+        return KTM_RM_DONE;
+    }
+    words_write_status(&why, status, "'%s' cannot be finished", rm->path);
+    if (rm->options.unfinished)
+        rm->options.unfinished(rm->options.context, &key->transaction, is_commit, why.text);
+    return KTM_RM_RETRY;
 }
 
 static NTSTATUS

@@ -17,6 +17,9 @@
 #include "sys/thread.h"
 #include "wdm.h"
 
+#define KIND_PARK "park" /* these begin the names of records in the home */
+#define KIND_LAST "last"
+
 struct ktm_sqlite_rm {
     _Atomic unsigned references;
     char *path;                        /* of the database, as SQLite names it */

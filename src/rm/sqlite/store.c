@@ -231,7 +231,7 @@ store_identify(struct store *store, const struct tree_info *database, struct wor
 
 struct listing {
     struct store store;
-    void (*each)(void *context, const char *database, const char *kind);
+    store_each *each;
     void *context;
     NTSTATUS status;
 };
@@ -248,7 +248,7 @@ list_record(struct listing *self, const char *name)
     text[got] = '\0';
     if (!record_parse(&self->store, text, &database))
         return status_raise(STATUS_RM_METADATA_CORRUPT);
-    self->each(self->context, database, name);
+    self->each(self->context, database, name, &self->store);
     free(database);
     return STATUS_SUCCESS;
 }
@@ -267,8 +267,7 @@ list_name(void *context, const char *name)
 }
 
 NTSTATUS
-store_list(const char *home, void (*each)(void *context, const char *database, const char *kind),
-           void *context)
+store_list(const char *home, store_each *each, void *context)
 {
     struct listing self = {.store = {.tree = tree_linux()}, .each = each, .context = context};
     owned_fd int top = TREE_NOWHERE, fd = TREE_NOWHERE;

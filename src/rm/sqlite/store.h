@@ -37,7 +37,8 @@ store_is_same(const struct store *store, const struct tree_info *database)
 {
     return store->inode == database->inode && store->born == database->born;
 }
-/* Every database in the home, by the kind it was opened with. Answers: RM_METADATA_CORRUPT. */
-NTSTATUS store_list(const char *home,
-                    void (*each)(void *context, const char *database, const char *kind),
-                    void *context) must_use;
+/* Every database in the home, with the name of its record, which begins with the kind it was opened
+ * with. Answers: RM_METADATA_CORRUPT. */
+typedef void store_each(void *context, const char *database, const char *name,
+                        const struct store *store);
+NTSTATUS store_list(const char *home, store_each *each, void *context) must_use;
