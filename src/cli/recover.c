@@ -13,12 +13,14 @@
 #include "sys/thread.h"
 
 static const char *
-sentence(const struct session_recovery *recovery, char *into, size_t size)
+sentence(const struct recovery *recovery, char *into, size_t size)
 {
-    if (!recovery->finished)
+    unsigned finished = recovery_finished(recovery);
+
+    if (!finished)
         return "nothing was left to recover";
-    snprintf(into, size, "recovered: %u transaction%s finished", recovery->finished,
-             recovery->finished == 1 ? "" : "s");
+    snprintf(into, size, "recovered: %u transaction%s finished", finished,
+             finished == 1 ? "" : "s");
     return into;
 }
 
@@ -29,18 +31,22 @@ recover(const struct session_options *options, struct session **session, struct 
 
     result->code = EXIT_ROLLED_BACK;
     result->outcome = "not recovered";
+    result->is_recovery = true;
     result->status = session_open(options, &result->why, session);
     if (result->status != STATUS_SUCCESS)
         return;
     result->code = EXIT_UNKNOWN;
-    result->status = session_recover(*session, &result->recovery, &result->why);
+    result->status = session_recover(*session, true, &result->recovery);
     if (result->status != STATUS_SUCCESS) {
+        (void)recovery_problem(result->recovery, 0, &result->why);
         result->outcome = "not recovered";
         result->advice = "mend that and run 'ktm recover' again";
         return;
     }
     result->conflicts = session_conflicts(*session, &result->conflict_count, &are_all);
-    result->code = result->conflict_count || !are_all ? EXIT_ATTENTION : EXIT_COMMITTED;
+    result->code = result->conflict_count || !are_all || result->recovery->damage_count
+                       ? EXIT_ATTENTION
+                       : EXIT_COMMITTED;
 }
 
 /* ---- to a value of the clock ---- */
@@ -128,7 +134,7 @@ finish(const struct targets *targets, const char *home, struct session_options *
     recover(options, &session, &result);
     if (result.status == STATUS_SUCCESS)
         result.outcome =
-            common->is_json ? "recovered" : sentence(&result.recovery, text, sizeof(text));
+            common->is_json ? "recovered" : sentence(result.recovery, text, sizeof(text));
     return result_print(&result, common);
 }
 
@@ -172,7 +178,9 @@ const struct verb verb_recover = {
         "usage: ktm recover [OPTION...]\n"
         "\n"
         "Finishes what a crash left: what was decided is carried out, what was not is taken\n"
-        "back. 'ktm apply' begins with it by itself. To run it more than once does no harm.\n"
+        "back, in files and in every database that was ever used with the home. One that cannot\n"
+        "be reached keeps no other from being finished. 'ktm apply' begins with it by itself. To\n"
+        "run it more than once does no harm.\n"
         "\n"
         "With --clock it applies what the log has up to and including that value of the\n"
         "virtual clock ('ktm clock' shows which there are), tells what that was, and stops\n"
@@ -188,7 +196,7 @@ const struct verb verb_recover = {
         "\n"
         "Exit status: 0 nothing is left, or stopped at the clock; 1 not begun, nothing has "
         "changed; 2 wrong use;\n"
-        "3 something could not be finished yet; 4 finished, but what somebody else wrote\n"
-        "meanwhile was set aside.\n",
+        "3 something could not be finished yet, or could not be reached; 4 finished, but what\n"
+        "somebody else wrote meanwhile was set aside, or somebody has ended what was promised.\n",
     .run = run,
 };

@@ -26,10 +26,46 @@ json_conflicts(const struct result *result)
     return list;
 }
 
+static struct json_object *
+json_resources(const struct recovery *recovery)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; recovery && i < recovery->resource_count; i++) {
+        const struct recovery_resource *resource = &recovery->resources[i];
+        struct json_object *each = json_object_new_object();
+        char name[STATUS_TEXT_SIZE];
+
+        json_object_object_add(each, "kind", json_out_text(resource->kind));
+        json_object_object_add(each, "place", json_out_text(resource->place));
+        json_object_object_add(each, "name", json_out_text(resource->name));
+        json_object_object_add(each, "state",
+                               json_object_new_string(recovery_state_name(resource->state)));
+        if (resource->status != STATUS_SUCCESS)
+            json_object_object_add(each, "status",
+                                   json_object_new_string(status_text(resource->status, name)));
+        if (resource->why)
+            json_object_object_add(each, "why", json_out_text(resource->why));
+        json_object_array_add(list, each);
+    }
+    return list;
+}
+
+static struct json_object *
+json_damages(const struct recovery *recovery)
+{
+    struct json_object *list = json_object_new_array();
+
+    for (size_t i = 0; recovery && i < recovery->damage_count; i++)
+        json_object_array_add(list, json_out_text(recovery->damages[i]));
+    return list;
+}
+
 static int
 print_json(const struct result *result)
 {
     struct json_object *out = json_object_new_object();
+    const struct recovery *recovery = result->recovery;
     char name[STATUS_TEXT_SIZE];
 
     json_object_object_add(out, "outcome", json_object_new_string(result->outcome));
@@ -47,8 +83,12 @@ print_json(const struct result *result)
     }
     if (result->advice)
         json_object_object_add(out, "next", json_object_new_string(result->advice));
-    json_object_object_add(out, "recovered", json_object_new_int64(result->recovery.finished));
-    json_object_object_add(out, "left", json_object_new_int64(result->recovery.left));
+    json_object_object_add(out, "recovered",
+                           json_object_new_int64(recovery ? recovery_finished(recovery) : 0));
+    json_object_object_add(out, "left",
+                           json_object_new_int64(recovery ? recovery_left(recovery) : 0));
+    json_object_object_add(out, "resources", json_resources(recovery));
+    json_object_object_add(out, "damages", json_damages(recovery));
     json_object_object_add(out, "conflicts", json_conflicts(result));
     if (result->has_clock) {
         json_object_object_add(out, "clock", json_object_new_int64(result->clock));
@@ -61,13 +101,33 @@ print_json(const struct result *result)
 
 /* ---- for people ---- */
 
+/* Those of the problems that nobody has told yet, and what somebody else has broken. */
+static void
+print_problems(const struct recovery *recovery, size_t first)
+{
+    struct complaint what;
+
+    for (size_t i = first; recovery && recovery_problem(recovery, i, &what); i++)
+        print_error("%s", what.text);
+    for (size_t i = 0; recovery && i < recovery->damage_count; i++)
+        print_error("damaged: %s", recovery->damages[i] ?: "");
+}
+
 void
 result_print_recovery(const struct result *result, const struct common *common)
 {
-    if (common->is_json || common->is_quiet || !result->recovery.finished)
+    const struct recovery *recovery = result->recovery;
+    struct complaint what;
+    unsigned finished = recovery_finished(recovery);
+
+    if (common->is_json)
         return;
-    fprintf(stderr, "ktm: finished %u transaction%s that an earlier run had left\n",
-            result->recovery.finished, result->recovery.finished == 1 ? "" : "s");
+    if (finished && !common->is_quiet)
+        fprintf(stderr, "ktm: finished %u transaction%s that an earlier run had left\n", finished,
+                finished == 1 ? "" : "s");
+    for (size_t i = 0; recovery_problem(recovery, i, &what); i++)
+        print_error("an earlier change is still not finished: %s; mend that and run 'ktm recover'",
+                    what.text);
 }
 
 static void
@@ -105,5 +165,7 @@ result_print(const struct result *result, const struct common *common)
                     result->why.text, status_text(result->status, name), result->advice ? "; " : "",
                     result->advice ? result->advice : "");
     print_conflicts(result);
+    if (result->is_recovery)
+        print_problems(result->recovery, is_fine ? 0 : 1); /* the first one is the reason */
     return print_end(result->code, false);
 }

@@ -19,8 +19,9 @@ struct result {
     size_t steps;
     NTSTATUS status; /* STATUS_SUCCESS: nothing to explain */
     struct complaint why;
-    const char *advice; /* NULL: none */
-    struct session_recovery recovery;
+    const char *advice;              /* NULL: none */
+    const struct recovery *recovery; /* NULL: it has not come to that */
+    bool is_recovery;                /* all that was to be done: its problems are told */
     bool has_clock, is_online;       /* of recover --clock */
     int64_t clock;                   /* where it has come to */
     struct json_object *rollforward; /* its steps, goes into the JSON object; NULL: none */
@@ -30,5 +31,6 @@ struct result {
 
 /* Prints it and returns the exit status. Quiet: nothing is said of what went as asked. */
 int result_print(const struct result *result, const struct common *common);
-/* One line about what an earlier run left and this one finished, and one for each conflict. */
+/* What an earlier run left: one line if this one finished it, and one for each thing that is still
+ * not finished. */
 void result_print_recovery(const struct result *result, const struct common *common);

@@ -19,7 +19,9 @@
 #include "wdm.h" /* public */
 
 struct session {
+    char *home;
     struct ktm_file_rm *files;
+    struct recovery recovery;
     HANDLE transaction;
     struct ktm_file_tx *tx;
     GUID guid;
@@ -115,6 +117,10 @@ session_open(const struct session_options *options, struct complaint *why, struc
 
     if (!session)
         return out_of_memory(why);
+    recovery_init(&session->recovery);
+    session->home = strdup(options->home);
+    if (!session->home)
+        return out_of_memory(why);
     leave_removed_directory();
     TRY(home_make(options->home, why));
     TRY(open_files(options, session, why));
@@ -144,6 +150,8 @@ session_close(struct session *session)
         free(session->conflicts[i].kept_as);
     }
     free(session->conflicts);
+    recovery_deinit(&session->recovery);
+    free(session->home);
     free(session);
 }
 
@@ -206,38 +214,29 @@ session_conflicts(const struct session *session, size_t *count, bool *are_all)
 
 /* ---- what a crash left ---- */
 
-struct account {
-    struct session *session;
-    struct session_recovery *recovery;
-    struct complaint *why;
-};
-
 static void
 take_report(void *context, const struct ktm_file_report *report)
 {
-    struct account *account = context;
-    char guid[GUID_TEXT_SIZE];
+    struct session *session = context;
 
     for (size_t i = 0; i < report->conflict_count; i++)
-        add_conflict(account->session, &report->transaction, &report->conflicts[i]);
-    if (report->state != KTM_FILE_PREPARED) {
-        account->recovery->finished++;
-        return;
-    }
-    account->recovery->left++;
-    guid_print(&report->transaction, guid);
-    complaint_write(account->why, "transaction %s: %s", guid,
-                    report->error[0] ? report->error : "its outcome is not known yet");
+        add_conflict(session, &report->transaction, &report->conflicts[i]);
+    recovery_note(&session->recovery, &report->transaction, report->state != KTM_FILE_PREPARED,
+                  report->error);
 }
 
 NTSTATUS
-session_recover(struct session *session, struct session_recovery *out, struct complaint *why)
+session_recover(struct session *session, bool are_all, const struct recovery **out)
 {
-    struct account account = {.session = session, .recovery = out, .why = why};
+    HANDLE tm = ktm_file_tm(session->files);
+    struct complaint ignored;
 
-    *out = (struct session_recovery){0};
-    ktm_file_recovered(session->files, take_report, &account);
-    return out->left ? status_raise(STATUS_PENDING) : STATUS_SUCCESS;
+    ktm_file_recovered(session->files, take_report, session);
+    recovery_open_resources(&session->recovery, session->home, tm, are_all);
+    recovery_note_leftovers(&session->recovery, tm);
+    *out = &session->recovery;
+    return recovery_problem(&session->recovery, 0, &ignored) ? status_raise(STATUS_PENDING)
+                                                             : STATUS_SUCCESS;
 }
 
 /* ---- one transaction ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A home in use: its transaction manager and its file resource manager, opened, recovered, and one
+ * A home in use: its transaction manager and its resource managers, opened, recovered, and one
  * transaction after the other. All that 'apply' and 'recover' ask of the library goes through here.
  */
 #pragma once
@@ -8,6 +8,7 @@
 #include "base/guid.h"
 #include "cli/changeset.h"
 #include "cli/complaint.h"
+#include "cli/recovery.h"
 
 struct session;
 
@@ -28,13 +29,11 @@ OWNED_BY(struct session, session_close)
 
 /* ---- what a crash left ---- */
 
-struct session_recovery {
-    unsigned finished; /* were decided and are carried out now */
-    unsigned left;     /* could not be carried out yet; 'why' says for what reason */
-};
-/* What became of it. Answers: PENDING (something is left, and 'why' is written). */
-NTSTATUS session_recover(struct session *session, struct session_recovery *out,
-                         struct complaint *why) must_use;
+/* Opens all resources of the home too; but those that were left at rest only with 'are_all'. What
+ * became of it all is in '*out', which lives as long as the session. Answers: PENDING (something is
+ * left, or may be: recovery_problem tells what). */
+NTSTATUS session_recover(struct session *session, bool are_all,
+                         const struct recovery **out) must_use;
 
 /* ---- one transaction ---- */
 
