@@ -11,13 +11,6 @@
 #define COUNT_SIGNS  "SELECT count(*) FROM ktm_outcome"
 #define WITH_STANDBY "-c wal_level=replica -c max_wal_senders=2"
 
-static void
-finish(struct ktm_postgres_tx *tx, HANDLE transaction)
-{
-    ktm_postgres_close(tx);
-    NtClose(transaction);
-}
-
 TEST(who_is_alone_commits_without_preparing)
 {
     struct scene scene;
@@ -33,7 +26,7 @@ TEST(who_is_alone_commits_without_preparing)
     EXPECT_EQ(KTM_POSTGRES_COMMITTED, ktm_postgres_state(tx));
     EXPECT_EQ(93, scene_amount(&scene, 1));
     EXPECT_EQ(1, postgres_count(&scene.server, COUNT_SIGNS));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     /* Nobody asks an earlier run. */
     scene_close(&scene);
     scene_open(&scene);
@@ -53,11 +46,11 @@ TEST(alone_and_unchanged_is_read_only)
     EXPECT_OK(NtCommitTransaction(transaction, TRUE));
     EXPECT_EQ(KTM_POSTGRES_READ_ONLY, ktm_postgres_state(tx));
     EXPECT_EQ(0, postgres_count(&scene.server, COUNT_SIGNS));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
-TEST(alone_and_refused_is_rolled_back)
+TEST(alone_and_refused_is_rolled_back) /* PG-13 */
 {
     static const char *const refused[] = {"INSERT INTO late VALUES (1), (1)", "SELECT 1/0"};
     struct scene scene;
@@ -72,7 +65,7 @@ TEST(alone_and_refused_is_rolled_back)
         PQclear(PQexec(ktm_postgres_connection(tx), *sql));
         EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, ktm_postgres_commit(tx));
         EXPECT_EQ(KTM_POSTGRES_ROLLED_BACK, ktm_postgres_state(tx));
-        finish(tx, transaction);
+        scene_finish(tx, transaction);
     }
     EXPECT_EQ(100, scene_amount(&scene, 1));
     scene_end(&scene);
@@ -96,7 +89,7 @@ TEST(a_commit_that_was_lost_before_it_happened_is_rolled_back)
     scene_add(tx, 1, -7);
     EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
     EXPECT_EQ(100, scene_amount(&scene, 1));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
@@ -135,7 +128,7 @@ TEST(a_commit_whose_answer_was_lost_is_found_by_its_row)
     EXPECT(!failed);
     EXPECT_EQ(KTM_POSTGRES_COMMITTED, ktm_postgres_state(tx));
     EXPECT_EQ(93, scene_amount(&scene, 1));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
@@ -157,7 +150,7 @@ part_from_who_waits(void *argument)
     return NULL;
 }
 
-TEST(a_commit_that_goes_on_without_us_is_waited_for)
+TEST(a_commit_that_goes_on_without_us_is_waited_for) /* PG-11 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -173,7 +166,7 @@ TEST(a_commit_that_goes_on_without_us_is_waited_for)
     EXPECT_OK(NtCommitTransaction(transaction, TRUE));
     EXPECT_EQ(0, pthread_join(thread, NULL));
     EXPECT_EQ(93, scene_amount(&scene, 1));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
@@ -196,7 +189,7 @@ commit_it(void *argument)
 }
 
 /* Its number is given out again, and belongs to somebody who commits. */
-TEST(the_number_of_somebody_else_proves_nothing)
+TEST(the_number_of_somebody_else_proves_nothing) /* PG-11 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -229,12 +222,12 @@ TEST(the_number_of_somebody_else_proves_nothing)
     EXPECT_EQ(0, pthread_join(turn.thread, NULL));
     EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, turn.status);
     EXPECT_EQ(100, scene_amount(&scene, 1));
-    finish(tx, turn.transaction);
+    scene_finish(tx, turn.transaction);
     scene_end(&scene);
 }
 
 /* COMMIT with synchronous_commit off is answered before it is durable. */
-TEST(synchronous_commit_off_is_not_for_a_decision)
+TEST(synchronous_commit_off_is_not_for_a_decision) /* PG-21 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -247,7 +240,7 @@ TEST(synchronous_commit_off_is_not_for_a_decision)
     postgres_kill(&scene.server);
     postgres_again(&scene.server, NULL);
     EXPECT_EQ(93, scene_amount(&scene, 1));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
@@ -269,6 +262,6 @@ TEST(without_the_table_everything_is_prepared)
     EXPECT_OK(NtCommitTransaction(transaction, TRUE));
     EXPECT_EQ(KTM_POSTGRES_COMMITTED, ktm_postgres_state(tx));
     EXPECT_EQ(93, scene_amount(&scene, 1));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }

@@ -19,7 +19,7 @@ refused(struct scene *scene, NTSTATUS status, const char *words)
         test_fail(__FILE__, __LINE__, "'%s' in '%s'", words, scene->why);
 }
 
-TEST(an_unfit_server_is_refused_when_it_is_opened)
+TEST(an_unfit_server_is_refused_when_it_is_opened) /* PG-05 */
 {
     struct scene scene;
 
@@ -153,7 +153,7 @@ TEST(bad_parameters_are_refused)
     ktm_postgres_shut(NULL);
 }
 
-TEST(names_of_prepared_transactions_are_read_as_written)
+TEST(names_of_prepared_transactions_are_read_as_written) /* PG-03 */
 {
     static const char *const bad[] = {"", ":", "1:2:3:4", "x"};
     struct ktm_postgres_rm rm = {.home = {.tm = {.Data1 = 1}, .manager = {.Data1 = 2}}};

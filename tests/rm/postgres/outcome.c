@@ -13,13 +13,6 @@
 
 #define MOMENT(ms) nanosleep(&(struct timespec){(ms) / 1000, (ms) % 1000 * 1000000L}, NULL)
 
-static void
-finish(struct ktm_postgres_tx *tx, HANDLE transaction)
-{
-    ktm_postgres_close(tx);
-    NtClose(transaction);
-}
-
 /* ---- interference ---- */
 
 /* What a DBA does to the one that is prepared. */
@@ -34,7 +27,7 @@ interfere(struct scene *scene)
     postgres_ask(&scene->server, sql);
 }
 
-TEST(interference_is_found_out_by_the_fate_of_the_transaction)
+TEST(interference_is_found_out_by_the_fate_of_the_transaction) /* PG-06 */
 {
     static const struct {
         const char *deed;
@@ -70,14 +63,14 @@ TEST(interference_is_found_out_by_the_fate_of_the_transaction)
             EXPECT_EQ(!row->is_aborted, scene.last.is_committed);
             EXPECT(strstr(scene.told, "somebody else"));
         }
-        finish(tx, transaction);
+        scene_finish(tx, transaction);
     }
     scene_end(&scene);
 }
 
 /* A number that this server has not given out, another cluster, another timeline, another database:
  * no proof, so not done. */
-TEST(what_cannot_be_proved_is_not_finished)
+TEST(what_cannot_be_proved_is_not_finished) /* PG-07 */
 {
     struct scene scene;
     struct explanation why = {0};
@@ -120,7 +113,7 @@ stop_server(struct scene *scene)
 }
 
 /* The client is told the outcome; the next start finishes it. */
-TEST(a_server_that_is_away_in_phase_two_is_finished_by_the_next_start)
+TEST(a_server_that_is_away_in_phase_two_is_finished_by_the_next_start) /* PG-22 */
 {
     static void (*const aways[])(struct scene *) = {kill_server, stop_server};
     struct scene scene;
@@ -140,7 +133,7 @@ TEST(a_server_that_is_away_in_phase_two_is_finished_by_the_next_start)
             EXPECT_EQ(KTM_POSTGRES_PREPARED, ktm_postgres_state(tx));
             EXPECT_EQ(KTM_POSTGRES_UNFINISHED, scene.last.kind);
             EXPECT_EQ(1, ktm_rm_unfinished(ktm_postgres_kit(scene.rm)));
-            finish(tx, transaction);
+            scene_finish(tx, transaction);
             scene_close(&scene);
             scene.at_prepare = NULL;
             postgres_again(&scene.server, NULL);
@@ -163,7 +156,7 @@ kill_server_when_prepared(struct scene *scene)
 }
 
 /* Who is patient waits until it is done. */
-TEST(a_server_that_comes_back_is_told)
+TEST(a_server_that_comes_back_is_told) /* PG-22 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -188,7 +181,7 @@ TEST(a_server_that_comes_back_is_told)
     EXPECT_EQ(KTM_POSTGRES_COMMITTED, ktm_postgres_state(tx));
     EXPECT_EQ(93, scene_amount(&scene, 1));
     EXPECT_EQ(1, scene.reports); /* once, however often it was tried */
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
@@ -204,7 +197,7 @@ TEST(idle_sessions_that_were_lost_are_replaced)
         transaction = scene_begin(&scene, &tx);
         scene_add(tx, 1, 1);
         EXPECT_OK(NtCommitTransaction(transaction, TRUE));
-        finish(tx, transaction);
+        scene_finish(tx, transaction);
         postgres_stop(&scene.server);
         postgres_again(&scene.server, NULL);
     }
@@ -242,7 +235,33 @@ TEST(phase_two_has_a_connection_when_nobody_else_gets_one)
     EXPECT_EQ(KTM_POSTGRES_COMMITTED, ktm_postgres_state(tx));
     while (taken_count > 0)
         PQfinish(taken[--taken_count]);
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
+    scene_end(&scene);
+}
+
+/* The session that prepared is the application's own again, and none of ours is idle. */
+TEST(phase_two_has_a_connection_of_its_own) /* PG-17 */
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+    PGconn *mine;
+
+    scene_start(&scene, "-c max_connections=8");
+    mine = PQconnectdb(scene.server.conninfo);
+    EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene.tm, 0, 0,
+                                  0, NULL, NULL));
+    EXPECT_OK(ktm_postgres_begin_on(scene.rm, transaction, mine, &tx));
+    scene_add(tx, 1, -7);
+    scene_enlist_other(&scene, transaction);
+    scene.at_prepare = take_all_connections;
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(KTM_POSTGRES_COMMITTED, ktm_postgres_state(tx));
+    while (taken_count > 0)
+        PQfinish(taken[--taken_count]);
+    PQfinish(mine);
+    scene_finish(tx, transaction);
+    EXPECT_EQ(93, scene_amount(&scene, 1));
     scene_end(&scene);
 }
 
@@ -331,7 +350,7 @@ TEST(killed_after_the_decision_is_committed_by_the_next_start)
 
 /* COMMIT PREPARED was done and nobody remembers: the name is gone, and the transaction's number,
  * kept with the enlistment, has the proof. Again and again. */
-TEST(redelivery_is_done_by_proof)
+TEST(redelivery_is_done_by_proof) /* PG-06 */
 {
     struct scene scene;
 
@@ -351,7 +370,7 @@ TEST(redelivery_is_done_by_proof)
 }
 
 /* The same on a server that was restored or promoted meanwhile: its numbers are others. */
-TEST(redelivery_on_another_timeline_stays_unfinished)
+TEST(redelivery_on_another_timeline_stays_unfinished) /* PG-07 */
 {
     static const char settings[] = "-c wal_level=replica -c restore_command=/bin/false";
     struct scene scene;
@@ -378,24 +397,9 @@ TEST(redelivery_on_another_timeline_stays_unfinished)
 
 /* ---- what an older run has sent ---- */
 
-static void
-wait_for_statement(struct scene *scene, const char *like)
-{
-    char sql[256];
-
-    snprintf(sql, sizeof(sql),
-             "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND pid <> "
-             "pg_backend_pid() AND query LIKE '%s'",
-             like);
-    for (int i = 0; postgres_count(&scene->server, sql) == 0; i++) {
-        EXPECT(i < 1000);
-        MOMENT(10);
-    }
-}
-
 /* Its PREPARE is still under way when the next run asks what is prepared, and must not come true
  * behind its back. */
-TEST(a_prepare_under_way_does_not_survive_its_run)
+TEST(a_prepare_under_way_does_not_survive_its_run) /* PG-19 */
 {
     struct scene scene;
     pid_t child;
@@ -413,7 +417,7 @@ TEST(a_prepare_under_way_does_not_survive_its_run)
         pay(&scene);
         _exit(0);
     }
-    wait_for_statement(&scene, "PREPARE TRANSACTION%");
+    scene_wait_for_statement(&scene, "PREPARE TRANSACTION%");
     kill(child, SIGKILL);
     EXPECT_EQ(child, waitpid(child, &status, 0));
     scene_open(&scene);
@@ -446,12 +450,12 @@ TEST(a_lost_prepare_is_a_no)
     EXPECT(list_is_empty(&scene.rm->left));
     EXPECT_EQ(0, scene_prepared(&scene));
     EXPECT_EQ(100, scene_amount(&scene, 1));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
 /* It had been prepared all the same: it is rolled back as soon as the server can be asked. */
-TEST(an_orphan_is_rolled_back)
+TEST(an_orphan_is_rolled_back) /* PG-16 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -504,7 +508,7 @@ TEST(what_others_have_prepared_is_left_alone)
     scene_add(tx, 1, -7);
     EXPECT_OK(NtCommitTransaction(transaction, TRUE));
     EXPECT_EQ(93, scene_amount(&scene, 1));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
@@ -533,7 +537,7 @@ look_at_prepared(struct scene *scene)
     EXPECT_EQ(2, ours + foreign);
 }
 
-TEST(old_prepared_transactions_can_be_seen)
+TEST(old_prepared_transactions_can_be_seen) /* PG-18 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -547,6 +551,6 @@ TEST(old_prepared_transactions_can_be_seen)
     transaction = scene_begin(&scene, &tx);
     scene_add(tx, 1, -7);
     EXPECT_OK(NtCommitTransaction(transaction, TRUE));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- the other participant ---- */
@@ -84,13 +85,14 @@ scene_open(struct scene *scene)
     if (status != STATUS_SUCCESS)
         puts(scene->why);
     EXPECT_OK(status);
-    EXPECT_OK(ktm_rm_open(scene->tm,
-                          &(struct ktm_rm_options){.identity = &identity,
-                                                   .incarnation = ++incarnation,
-                                                   .author = &other_author,
-                                                   .context = scene,
-                                                   .mode = KTM_RM_CALLBACKS},
-                          &scene->other));
+    EXPECT_OK(ktm_rm_open(
+        scene->tm,
+        &(struct ktm_rm_options){.identity = &identity,
+                                 .incarnation = ++incarnation,
+                                 .author = &other_author,
+                                 .context = scene,
+                                 .mode = scene->other_waits ? KTM_RM_PUMP : KTM_RM_CALLBACKS},
+        &scene->other));
 }
 
 void
@@ -142,15 +144,22 @@ scene_begin_alone(struct scene *scene, struct ktm_postgres_tx **tx)
     return transaction;
 }
 
+void
+scene_enlist_other(struct scene *scene, HANDLE transaction)
+{
+    void *work;
+
+    EXPECT_OK(ktm_rm_enlist(scene->other, transaction, other_make, scene, &work));
+}
+
 HANDLE
 scene_begin_after_other(struct scene *scene, struct ktm_postgres_tx **tx)
 {
     HANDLE transaction;
-    void *work;
 
     EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene->tm, 0, 0,
                                   0, NULL, NULL));
-    EXPECT_OK(ktm_rm_enlist(scene->other, transaction, other_make, scene, &work));
+    scene_enlist_other(scene, transaction);
     EXPECT_OK(ktm_postgres_begin(scene->rm, transaction, tx));
     return transaction;
 }
@@ -159,10 +168,16 @@ HANDLE
 scene_begin(struct scene *scene, struct ktm_postgres_tx **tx)
 {
     HANDLE transaction = scene_begin_alone(scene, tx);
-    void *work;
 
-    EXPECT_OK(ktm_rm_enlist(scene->other, transaction, other_make, scene, &work));
+    scene_enlist_other(scene, transaction);
     return transaction;
+}
+
+void
+scene_finish(struct ktm_postgres_tx *tx, HANDLE transaction)
+{
+    ktm_postgres_close(tx);
+    NtClose(transaction);
 }
 
 void
@@ -190,6 +205,30 @@ long
 scene_prepared(struct scene *scene)
 {
     return postgres_count(&scene->server, "SELECT count(*) FROM pg_prepared_xacts");
+}
+
+void
+scene_wait_for(struct scene *scene, const char *condition)
+{
+    char sql[512];
+
+    snprintf(sql, sizeof(sql),
+             "SELECT count(*) FROM pg_stat_activity WHERE pid <> "
+             "pg_backend_pid() AND %s",
+             condition);
+    for (int i = 0; postgres_count(&scene->server, sql) == 0; i++) {
+        EXPECT(i < 3000);
+        nanosleep(&(struct timespec){.tv_nsec = 10000000}, NULL);
+    }
+}
+
+void
+scene_wait_for_statement(struct scene *scene, const char *like)
+{
+    char condition[256];
+
+    snprintf(condition, sizeof(condition), "state = 'active' AND query LIKE '%s'", like);
+    scene_wait_for(scene, condition);
 }
 
 /* ---- processes ---- */

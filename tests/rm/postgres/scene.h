@@ -14,6 +14,7 @@ struct scene {
     HANDLE tm;
     struct ktm_postgres_rm *rm;
     struct ktm_rm *other; /* durable, so that commits are in two phases */
+    bool other_waits;     /* it votes in ktm_rm_run only */
     _Atomic bool other_refuses;
     void (*at_prepare)(struct scene *scene); /* called when the other prepares, commits */
     void (*at_commit)(struct scene *scene);
@@ -39,10 +40,17 @@ HANDLE scene_begin(struct scene *scene, struct ktm_postgres_tx **tx);
 HANDLE scene_begin_after_other(struct scene *scene, struct ktm_postgres_tx **tx);
 /* The same without the other. */
 HANDLE scene_begin_alone(struct scene *scene, struct ktm_postgres_tx **tx);
+void scene_enlist_other(struct scene *scene, HANDLE transaction);
+void scene_finish(struct ktm_postgres_tx *tx, HANDLE transaction); /* closes both */
 /* Adds to an account; has to succeed. */
 void scene_add(struct ktm_postgres_tx *tx, int id, int amount);
 long scene_amount(struct scene *scene, int id);
 long scene_prepared(struct scene *scene);
+
+/* Until some session of the server is like that: a condition on pg_stat_activity; or until somebody
+ * is at work on a statement like this. */
+void scene_wait_for(struct scene *scene, const char *condition);
+void scene_wait_for_statement(struct scene *scene, const char *like);
 
 /* Runs in a process of its own, with everything opened anew, until it kills itself or ends. */
 void scene_in_child(struct scene *scene, void (*run)(struct scene *scene));

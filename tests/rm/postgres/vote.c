@@ -3,14 +3,8 @@
  * a real PREPARE counts as a promise. */
 #include "tests/rm/postgres/scene.h"
 
+#include <pthread.h>
 #include <unistd.h>
-
-static void
-finish(struct ktm_postgres_tx *tx, HANDLE transaction)
-{
-    ktm_postgres_close(tx);
-    NtClose(transaction);
-}
 
 static char *
 error_of(struct ktm_postgres_tx *tx)
@@ -37,7 +31,7 @@ TEST(a_committed_transaction_is_prepared_and_committed)
     EXPECT_EQ(93, scene_amount(&scene, 1));
     EXPECT_EQ(107, scene_amount(&scene, 2));
     EXPECT_EQ(0, scene_prepared(&scene));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
@@ -55,13 +49,13 @@ TEST(a_no_of_somebody_else_rolls_back_what_is_prepared)
     EXPECT_EQ(KTM_POSTGRES_ROLLED_BACK, ktm_postgres_state(tx));
     EXPECT_EQ(100, scene_amount(&scene, 1));
     EXPECT_EQ(0, scene_prepared(&scene));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
 /* A transaction that reads, locks, or updates no row, is not prepared; one that takes a row lock or
  * a number of a sequence has something to lose and is. */
-TEST(only_who_changes_nothing_is_read_only)
+TEST(only_who_changes_nothing_is_read_only) /* PG-14 */
 {
     static const struct {
         const char *sql;
@@ -91,14 +85,14 @@ TEST(only_who_changes_nothing_is_read_only)
         EXPECT_OK(ktm_postgres_exec(tx, row->sql, 0, NULL, NULL));
         EXPECT_OK(NtCommitTransaction(transaction, TRUE));
         EXPECT_EQ(row->state, ktm_postgres_state(tx));
-        finish(tx, transaction);
+        scene_finish(tx, transaction);
     }
     EXPECT_EQ(0, postgres_count(&scene.server, "SELECT count(*) FROM account"));
     scene_end(&scene);
 }
 
 /* It would go out before anybody knows the outcome. */
-TEST(a_notification_without_changes_is_not_sent)
+TEST(a_notification_without_changes_is_not_sent) /* PG-15 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -117,12 +111,12 @@ TEST(a_notification_without_changes_is_not_sent)
     heard = PQnotifies(listener);
     EXPECT(!heard);
     PQfinish(listener);
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
 /* In the words of the server. */
-TEST(what_cannot_be_prepared_aborts_with_the_words_of_the_server)
+TEST(what_cannot_be_prepared_aborts_with_the_words_of_the_server) /* PG-12 PG-13 */
 {
     static const struct {
         const char *sql, *words;
@@ -150,7 +144,7 @@ TEST(what_cannot_be_prepared_aborts_with_the_words_of_the_server)
         if (!strstr(error_of(tx), row->words))
             test_fail(__FILE__, __LINE__, "%s: '%s'", row->sql, error_of(tx));
         EXPECT(strstr(error_of(tx), "PREPARE TRANSACTION"));
-        finish(tx, transaction);
+        scene_finish(tx, transaction);
     }
     EXPECT_EQ(2, postgres_count(&scene.server, "SELECT count(*) FROM account"));
     EXPECT_EQ(0, scene_prepared(&scene));
@@ -174,12 +168,12 @@ TEST(a_failed_statement_is_no_promise)
     EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
     EXPECT(strstr(error_of(tx), "account_pkey"));
     EXPECT_EQ(100, scene_amount(&scene, 1));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
 /* Neither is one that fails behind our back, on the connection itself. */
-TEST(a_failure_on_the_connection_itself_is_no_promise)
+TEST(a_failure_on_the_connection_itself_is_no_promise) /* PG-01 */
 {
     static const char *const behind[] = {"SELECT 1/0", "COMMIT", "ROLLBACK",
                                          "COMMIT; BEGIN; SELECT 1/0"};
@@ -195,7 +189,7 @@ TEST(a_failure_on_the_connection_itself_is_no_promise)
         EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
         EXPECT(error_of(tx)[0]);
         EXPECT_EQ(0, scene_prepared(&scene));
-        finish(tx, transaction);
+        scene_finish(tx, transaction);
     }
     scene_end(&scene);
 }
@@ -212,12 +206,72 @@ TEST(a_statement_that_ends_the_transaction_is_refused)
 
         EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE, ktm_postgres_exec(tx, *sql, 0, NULL, NULL));
         EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
-        finish(tx, transaction);
+        scene_finish(tx, transaction);
     }
     scene_end(&scene);
 }
 
-TEST(more_prepared_than_the_server_allows_vote_no)
+/* A foreign table of the same server: the way to write to elsewhere. */
+static bool
+make_foreign_table(struct scene *scene)
+{
+    char sql[1024];
+
+    if (!postgres_count(&scene->server, "SELECT count(*) FROM pg_available_extensions WHERE name "
+                                        "= 'postgres_fdw'"))
+        return false;
+    postgres_ask(&scene->server, "CREATE TABLE there (id int); INSERT INTO there VALUES (1);"
+                                 "CREATE EXTENSION postgres_fdw");
+    snprintf(sql, sizeof(sql),
+             "CREATE SERVER far FOREIGN DATA WRAPPER postgres_fdw"
+             " OPTIONS (host '%s', dbname 'postgres');"
+             "CREATE USER MAPPING FOR ktm SERVER far OPTIONS (user 'ktm');"
+             "CREATE FOREIGN TABLE here (id int) SERVER far OPTIONS (table_name 'there')",
+             scene->server.directory);
+    postgres_ask(&scene->server, sql);
+    return true;
+}
+
+/* What postgres_fdw writes gives the transaction no number here, and would pass for nothing. */
+TEST(what_is_written_elsewhere_by_postgres_fdw_votes_no) /* PG-12 */
+{
+    static const char *const writes[] = {
+        "INSERT INTO here VALUES (2)",
+        "DELETE FROM here",
+        "DELETE FROM account; UPDATE here SET id = 3",
+        "DELETE FROM account; SELECT * FROM here",
+    };
+    struct ktm_postgres_tx *tx;
+    struct scene scene;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    if (!make_foreign_table(&scene))
+        SKIP("postgres_fdw is not installed");
+    EACH (sql, writes) {
+        transaction = scene_begin(&scene, &tx);
+        EXPECT_OK(ktm_postgres_exec(tx, *sql, 0, NULL, NULL));
+        EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+        EXPECT(strstr(error_of(tx), "postgres_fdw"));
+        EXPECT_EQ(0, scene_prepared(&scene));
+        scene_finish(tx, transaction);
+    }
+    EXPECT_EQ(1, postgres_count(&scene.server, "SELECT id FROM there"));
+    /* To look at it alone is fine, and so is who commits alone. */
+    transaction = scene_begin(&scene, &tx);
+    EXPECT_OK(ktm_postgres_exec(tx, "SELECT * FROM here", 0, NULL, NULL));
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(KTM_POSTGRES_READ_ONLY, ktm_postgres_state(tx));
+    scene_finish(tx, transaction);
+    transaction = scene_begin_alone(&scene, &tx);
+    EXPECT_OK(ktm_postgres_exec(tx, "UPDATE here SET id = 4", 0, NULL, NULL));
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(4, postgres_count(&scene.server, "SELECT id FROM there"));
+    scene_finish(tx, transaction);
+    scene_end(&scene);
+}
+
+TEST(more_prepared_than_the_server_allows_vote_no) /* PG-05 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -230,11 +284,11 @@ TEST(more_prepared_than_the_server_allows_vote_no)
     EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
     EXPECT(strstr(error_of(tx), "maximum number of prepared transactions reached"));
     EXPECT_EQ(100, scene_amount(&scene, 1));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     scene_end(&scene);
 }
 
-TEST(a_rollback_from_elsewhere_cancels_the_statement)
+TEST(a_rollback_from_elsewhere_cancels_the_statement) /* PG-20 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -250,7 +304,7 @@ TEST(a_rollback_from_elsewhere_cancels_the_statement)
                   ktm_postgres_exec(tx, "SELECT pg_sleep(60)", 0, NULL, NULL));
     EXPECT(strstr(error_of(tx), "[57014]"));
     EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE, ktm_postgres_exec(tx, "SELECT 1", 0, NULL, NULL));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     EXPECT_EQ(100, scene_amount(&scene, 1));
     EXPECT_EQ(0, postgres_count(&scene.server,
                                 "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' "
@@ -258,8 +312,42 @@ TEST(a_rollback_from_elsewhere_cancels_the_statement)
     scene_end(&scene);
 }
 
+static void *
+sleep_on_the_connection(void *argument)
+{
+    PGconn *connection = ktm_postgres_connection(argument);
+    PGresult *result = PQexec(connection, "SELECT pg_sleep(60)");
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    bool is_cancelled = state && strcmp(state, "57014") == 0;
+
+    PQclear(result);
+    return is_cancelled ? argument : NULL;
+}
+
+/* Also one on the connection itself, which the application has been lent. */
+TEST(a_rollback_from_elsewhere_cancels_what_runs_on_the_connection) /* PG-20 */
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+    pthread_t thread;
+    void *cancelled;
+
+    scene_start(&scene, NULL);
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, 1);
+    EXPECT_EQ(0, pthread_create(&thread, NULL, sleep_on_the_connection, tx));
+    scene_wait_for_statement(&scene, "SELECT pg_sleep%");
+    EXPECT_OK(NtRollbackTransaction(transaction, TRUE));
+    EXPECT_EQ(0, pthread_join(thread, &cancelled));
+    EXPECT(cancelled);
+    scene_finish(tx, transaction);
+    EXPECT_EQ(100, scene_amount(&scene, 1));
+    scene_end(&scene);
+}
+
 /* The application's own connection, which is free again after the vote. */
-TEST(a_connection_of_the_application_is_borrowed)
+TEST(a_connection_of_the_application_is_borrowed) /* PG-04 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -276,7 +364,7 @@ TEST(a_connection_of_the_application_is_borrowed)
     EXPECT_OK(ktm_postgres_commit(tx));
     EXPECT_EQ(5, scene_amount(&scene, 1));
     EXPECT_EQ(PQTRANS_IDLE, PQtransactionStatus(mine));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     PQclear(PQexec(mine, "BEGIN"));
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_postgres_begin_on(scene.rm, NULL, mine, &tx));
     PQfinish(mine);
@@ -290,7 +378,7 @@ TEST(a_connection_of_the_application_is_borrowed)
 }
 
 /* What another role prepares we could not end. */
-TEST(another_role_votes_no)
+TEST(another_role_votes_no) /* PG-04 */
 {
     struct scene scene;
     struct ktm_postgres_tx *tx;
@@ -308,7 +396,7 @@ TEST(another_role_votes_no)
     EXPECT_OK(ktm_postgres_exec(tx, "SET ROLE two; DELETE FROM account", 0, NULL, NULL));
     EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
     EXPECT(strstr(error_of(tx), "'two'"));
-    finish(tx, transaction);
+    scene_finish(tx, transaction);
     EXPECT_EQ(2, postgres_count(&scene.server, "SELECT count(*) FROM account"));
     scene_end(&scene);
 }

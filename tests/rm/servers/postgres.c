@@ -134,6 +134,39 @@ take_cluster(const struct postgres *server, const char *programs)
     own_by_nobody(server->directory);
 }
 
+static void
+copy_data(const struct postgres *server, const char *from, const char *to)
+{
+    run("rm -rf '%s/%s' && cp -a --reflink=auto '%s/%s' '%s/%s'", server->directory, to,
+        server->directory, from, server->directory, to);
+}
+
+void
+postgres_keep(struct postgres *server)
+{
+    copy_data(server, "data", "kept");
+}
+
+void
+postgres_restore(struct postgres *server)
+{
+    copy_data(server, "kept", "data");
+}
+
+void
+postgres_tool(struct postgres *server, const char *tool, const char *arguments)
+{
+    char programs[256], command[2048];
+    char *shell[] = {"/bin/sh", "-c", command, NULL};
+    int status;
+
+    EXPECT(find_programs(programs));
+    snprintf(command, sizeof(command), "exec '%s/%s' %s '%s/data'", programs, tool, arguments,
+             server->directory);
+    EXPECT(waitpid(spawn(server, shell), &status, 0) > 0);
+    EXPECT_EQ(0, status);
+}
+
 /* ---- the server ---- */
 
 static PGconn *

@@ -26,6 +26,12 @@ void postgres_again(struct postgres *server, const char *settings); /* after sto
 void postgres_stop(struct postgres *server);                        /* as an administrator does */
 void postgres_kill(struct postgres *server);                        /* SIGKILL, all of it */
 
+/* One of the server's programs on its data ("pg_resetwal", "-u 700"), while it is stopped. */
+void postgres_tool(struct postgres *server, const char *tool, const char *arguments);
+/* The data directory as it is, and as it was when it was last kept; while it is stopped. */
+void postgres_keep(struct postgres *server);
+void postgres_restore(struct postgres *server);
+
 /* The administrator's hands: one statement on a connection of its own; what it answers in the first
  * column of the first row, or "". It has to succeed. The text lives until the next call. */
 const char *postgres_ask(struct postgres *server, const char *sql);
