@@ -130,6 +130,7 @@ vote(struct ktm_mariadb_tx *tx)
     if (writes == tx->writes)
         return STATUS_RESOURCEMANAGER_READ_ONLY;
     TRY(check_engines(tx));
+    sign_choose(tx->rm, &tx->id);
     TRY(sign_write(tx));
     return prepare_named(tx);
 }
@@ -186,6 +187,7 @@ finish_prepared(struct ktm_mariadb_tx *tx, bool commit)
         report(tx->rm, KTM_MARIADB_DAMAGED, &tx->id, commit, tx->why.text);
     atomic_store(&tx->state, (finished == FINISHED) == commit ? KTM_MARIADB_COMMITTED
                                                               : KTM_MARIADB_ROLLED_BACK);
+    sign_retire(tx->rm, &tx->xid.key, finished == FINISHED && commit);
     outcome_tend_orphans(tx->rm);
     return KTM_RM_DONE;
 }
@@ -319,6 +321,7 @@ tx_release(struct ktm_mariadb_tx *tx)
         session_release(rm, give(tx->session));
     }
     tx_undo(tx, (enum ktm_mariadb_state)atomic_load(&tx->state));
+    sign_retire(rm, &tx->xid.key, false);
     pthread_mutex_destroy(&tx->mutex);
     free(tx);
     rm_release(rm);

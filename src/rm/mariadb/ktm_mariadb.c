@@ -10,7 +10,7 @@
 
 /* ---- the resource manager ---- */
 
-static void
+void
 left_destroy(struct list *list)
 {
     struct left *left, *after;
@@ -30,6 +30,8 @@ rm_release(struct ktm_mariadb_rm *rm)
     session_close(rm, rm->reserve);
     left_destroy(&rm->orphans);
     left_destroy(&rm->asked);
+    left_destroy(&rm->done);
+    left_destroy(&rm->retiring);
     pthread_mutex_destroy(&rm->mutex);
     pthread_mutex_destroy(&rm->reserve_mutex);
     place_free(&rm->server);
@@ -154,6 +156,9 @@ rm_create(const struct ktm_mariadb_server *server, const struct ktm_mariadb_opti
     list_init(&rm->idle);
     list_init(&rm->orphans);
     list_init(&rm->asked);
+    list_init(&rm->done);
+    list_init(&rm->retiring);
+    rm->done_enough = DONE_ENOUGH;
     home_init(&rm->home);
     pthread_mutex_init(&rm->mutex, NULL);
     pthread_mutex_init(&rm->reserve_mutex, NULL);

@@ -47,13 +47,15 @@ struct xid {
 };
 
 /* The vote was no, and nobody knows whether it is prepared: it is to be rolled back. Or: committed
- * by an earlier run and asked for in this one, so that its sign is kept. */
+ * by an earlier run and asked for in this one, so that its sign is kept. Or: committed by this run,
+ * and its sign still there. */
 struct left {
     struct list in_list;
     struct ktm_rm_key key;
 };
 
 #define PATIENCE_MS 10000u /* when nobody says */
+#define DONE_ENOUGH 256u   /* signs that are removed together */
 
 struct ktm_mariadb_rm {
     _Atomic unsigned references;
@@ -69,8 +71,12 @@ struct ktm_mariadb_rm {
     pthread_mutex_t mutex;
     struct list idle; /* struct session */
     size_t idle_count;
-    struct list orphans; /* struct left */
-    struct list asked;   /* struct left */
+    struct list orphans;            /* struct left */
+    struct list asked;              /* struct left */
+    struct list done;               /* struct left */
+    size_t done_count, done_enough; /* when it is time to remove signs */
+    struct list retiring;           /* those of 'done' that KTM had forgotten when ... */
+    GUID retired_by;                /* ... this transaction was asked for its vote */
     struct explanation why;
     uint8_t slots[SLOT_MAX / 8]; /* those in use */
 
@@ -97,6 +103,8 @@ struct ktm_mariadb_tx {
     struct xid xid;
     struct explanation why;
 };
+
+void left_destroy(struct list *list); /* all of it */
 
 /* ---- why.c ---- */
 
@@ -172,6 +180,10 @@ enum sign sign_look(struct ktm_mariadb_rm *rm, struct session *session, const GU
                     struct explanation *why);
 /* Removes the signs of older runs that this start was not asked for. */
 void sign_sweep(struct ktm_mariadb_rm *rm, struct session *session);
+/* Signs of this run that nobody will ask for. It votes: those that KTM has forgotten are chosen. It
+ * is finished, or let go: with its commit what was chosen is removed. */
+void sign_choose(struct ktm_mariadb_rm *rm, const GUID *transaction);
+void sign_retire(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool is_committed);
 
 /* ---- outcome.c ---- */
 

@@ -10,8 +10,13 @@
  *
  * A sign is needed as long as KTM may ask for the outcome again. After a start that has finished
  * everything, what an older run wrote and this start was not asked for will never be asked for:
- * KTM has forgotten it durably. One more row, of the transaction 0, says that this is the database
- * of this home.
+ * KTM has forgotten it durably.
+ *
+ * A run that lasts for months removes its own in between. When KTM does not know a transaction any
+ * more it has written that to its log, behind which the record of every later commit comes. So what
+ * was forgotten when a transaction voted is forgotten durably when that one is told to commit, and
+ * those signs go then, some hundred at a time. One more row, of the transaction 0, says that this
+ * is the database of this home.
  */
 #include "rm/mariadb/mariadb.h"
 
@@ -177,4 +182,175 @@ sign_sweep(struct ktm_mariadb_rm *rm, struct session *session)
            mysql_affected_rows(session->connection) == SWEEP_ROWS)
         continue;
     free(sql);
+}
+
+/* ---- signs of this run ---- */
+
+static bool
+is_forgotten(const struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key)
+{
+    GUID uow = key->transaction;
+    HANDLE transaction;
+    NTSTATUS status =
+        NtOpenTransaction(&transaction, TRANSACTION_QUERY_INFORMATION, NULL, &uow, rm->tm);
+
+    if (status == STATUS_SUCCESS)
+        NtClose(transaction);
+    return status == STATUS_TRANSACTION_NOT_FOUND;
+}
+
+static void
+list_move(struct list *from, struct list *to)
+{
+    while (!list_is_empty(from)) {
+        struct list *first = from->next;
+
+        list_remove(first);
+        list_append(to, first);
+    }
+}
+
+/* All that is done, for the caller alone; nothing when there is not enough of it, or somebody else
+ * is at it. */
+static bool
+done_take(struct ktm_mariadb_rm *rm, const GUID *transaction, struct list *out)
+{
+    bool is_time;
+
+    pthread_mutex_lock(&rm->mutex);
+    is_time = rm->done_count >= rm->done_enough && guid_is_zero(&rm->retired_by);
+    if (is_time) {
+        rm->retired_by = *transaction;
+        list_move(&rm->done, out);
+        rm->done_count = 0;
+    }
+    pthread_mutex_unlock(&rm->mutex);
+    return is_time;
+}
+
+void
+sign_choose(struct ktm_mariadb_rm *rm, const GUID *transaction)
+{
+    struct list all, forgotten;
+    struct left *left, *after;
+    size_t known = 0;
+
+    list_init(&all);
+    list_init(&forgotten);
+    if (!done_take(rm, transaction, &all))
+        return;
+    LIST_EACH_SAFE (left, after, &all, in_list) {
+        if (!is_forgotten(rm, &left->key)) {
+            known++;
+            continue;
+        }
+        list_remove(&left->in_list);
+        list_append(&forgotten, &left->in_list);
+    }
+    pthread_mutex_lock(&rm->mutex);
+    list_move(&all, &rm->done);
+    list_move(&forgotten, &rm->retiring);
+    rm->done_count += known;
+    rm->done_enough = known + DONE_ENOUGH;
+    pthread_mutex_unlock(&rm->mutex);
+}
+
+/* What was chosen when that transaction voted. */
+static bool
+retiring_take(struct ktm_mariadb_rm *rm, const GUID *transaction, struct list *out)
+{
+    bool is_it;
+
+    pthread_mutex_lock(&rm->mutex);
+    is_it = guid_equal(&rm->retired_by, transaction);
+    if (is_it) {
+        rm->retired_by = (GUID){0};
+        list_move(&rm->retiring, out);
+    }
+    pthread_mutex_unlock(&rm->mutex);
+    return is_it;
+}
+
+static void
+done_put_back(struct ktm_mariadb_rm *rm, struct list *list)
+{
+    struct left *left;
+    size_t count = 0;
+
+    LIST_EACH (left, list, in_list)
+        count++;
+    pthread_mutex_lock(&rm->mutex);
+    list_move(list, &rm->done);
+    rm->done_count += count;
+    pthread_mutex_unlock(&rm->mutex);
+}
+
+/* One by one, by their key, so that no other row is looked at: it may be locked by a branch. In one
+ * commit, and one question. To be freed; NULL: no memory. */
+static char *
+retire_statement(const struct ktm_mariadb_rm *rm, struct list *list)
+{
+    char *sql = NULL, which[160];
+    size_t size;
+    FILE *text = open_memstream(&sql, &size);
+    struct left *left;
+
+    if (!text)
+        return NULL;
+    fprintf(text, "BEGIN NOT ATOMIC START TRANSACTION; ");
+    LIST_EACH (left, list, in_list) {
+        where(rm, &left->key.transaction, which);
+        fprintf(text, "DELETE FROM %s WHERE %s; ", rm->sign_table, which);
+    }
+    fprintf(text, "COMMIT; END");
+    if (fclose(text) == 0)
+        return sql;
+    free(sql);
+    return NULL;
+}
+
+/* What cannot be removed now is removed by the next start. */
+static void
+signs_remove(struct ktm_mariadb_rm *rm, struct list *list)
+{
+    struct explanation why = {0};
+    struct session *session;
+    char *sql = retire_statement(rm, list);
+
+    if (sql && session_take_for_outcome(rm, &why, &session) == STATUS_SUCCESS) {
+        session->is_spoiled = session_say(session, sql, NULL, &why) != STATUS_SUCCESS;
+        session_release_for_outcome(rm, session);
+    }
+    free(sql);
+    left_destroy(list);
+}
+
+static void
+done_add(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key)
+{
+    struct left *left = calloc(1, sizeof(*left));
+
+    if (!left)
+        return; /* the next start removes it */
+    left->key = *key;
+    pthread_mutex_lock(&rm->mutex);
+    list_append(&rm->done, &left->in_list);
+    rm->done_count++;
+    pthread_mutex_unlock(&rm->mutex);
+}
+
+void
+sign_retire(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool is_committed)
+{
+    struct list list;
+
+    list_init(&list);
+    if (retiring_take(rm, &key->transaction, &list)) {
+        if (is_committed)
+            signs_remove(rm, &list);
+        else
+            done_put_back(rm, &list);
+    }
+    if (is_committed)
+        done_add(rm, key);
 }

@@ -95,7 +95,7 @@ TEST(what_a_killed_client_left_is_settled_by_the_next_start)
     }
 }
 
-TEST(what_a_killed_client_and_a_killed_server_left_is_settled_by_the_next_start)
+TEST(what_a_killed_client_and_a_killed_server_left_is_settled_by_the_next_start) /* MY-14 */
 {
     static const char *const settings[] = {NULL, "--log-bin=binlog --server-id=1 --sync-binlog=1"};
     struct scene scene;
@@ -222,7 +222,7 @@ commit_behind_our_back(struct scene *scene)
     interfere(scene, "COMMIT");
 }
 
-TEST(that_a_branch_is_gone_is_no_proof_that_it_was_committed)
+TEST(that_a_branch_is_gone_is_no_proof_that_it_was_committed) /* MY-04 MY-10 */
 {
     static void (*const deeds[])(struct scene * scene) = {roll_back_behind_our_back,
                                                           commit_behind_our_back};
@@ -256,7 +256,7 @@ kill_preparer(struct scene *scene)
     mariadb_ask(&scene->server, scene->thing);
 }
 
-TEST(a_branch_whose_connection_was_lost_is_committed_on_another)
+TEST(a_branch_whose_connection_was_lost_is_committed_on_another) /* MY-06 */
 {
     struct ktm_mariadb_tx *tx;
     struct scene scene;

@@ -9,7 +9,7 @@
 
 #include "rm/mariadb/mariadb.h"
 
-TEST(an_xid_is_the_key_and_comes_back_from_its_text)
+TEST(an_xid_is_the_key_and_comes_back_from_its_text) /* MY-01 */
 {
     const struct ktm_rm_key key = {.transaction = {.Data1 = 0x01020304, .Data4 = {9}},
                                    .manager = {.Data1 = 0xfffefdfc, .Data4 = {0, 8}},
@@ -27,6 +27,9 @@ TEST(an_xid_is_the_key_and_comes_back_from_its_text)
     row[1] = bqual;
     EXPECT(!xid_parse(row, &again));
     row[1] = gtrid;
+    format[0] = '2';
+    EXPECT(!xid_parse(row, &again));
+    format[0] = '1';
     for (size_t i = 0; i < 88; i++) {
         snprintf(text, sizeof(text), "%s", xid.text);
         text[i] = '!';
@@ -38,24 +41,27 @@ TEST(an_xid_is_the_key_and_comes_back_from_its_text)
     EXPECT(!xid_parse(row, &again));
 }
 
-TEST(branches_of_others_are_left_alone)
+TEST(branches_of_others_are_left_alone) /* MY-01 */
 {
     struct scene scene;
-    MYSQL *connection;
+    const struct ktm_rm_key key = {.manager = {.Data1 = 1}, .incarnation = 1};
+    struct xid neighbour, stranger = {.text = "'theirs'"};
+    const struct xid *const xids[] = {&neighbour, &stranger};
 
     scene_prepare(&scene, NULL);
-    connection = mariadb_enter(&scene.server, NULL);
-    /* Another product's; and our format with another manager. */
-    EXPECT_EQ(0, mysql_query(connection, "XA START 'theirs'"));
-    EXPECT_EQ(0, mysql_query(connection, "UPDATE account SET amount = 1 WHERE id = 1"));
-    EXPECT_EQ(0, mysql_query(connection, "XA END 'theirs'"));
-    EXPECT_EQ(0, mysql_query(connection, "XA PREPARE 'theirs'"));
-    mysql_close(connection);
+    /* Another manager's, and another product's. */
+    xid_print(&key, &neighbour);
+    EACH (xid, xids)
+        scene_prepare_branch(&scene, *xid, xid == xids ? 1 : 2);
     scene_open(&scene);
     EXPECT_EQ(0, scene.reports);
-    EXPECT_EQ(0, scene_prepared(&scene));
     scene_close(&scene);
-    mariadb_ask(&scene.server, "XA ROLLBACK 'theirs'");
+    EACH (xid, xids) {
+        char sql[256];
+
+        snprintf(sql, sizeof(sql), "XA ROLLBACK %s", (*xid)->text);
+        mariadb_ask(&scene.server, sql); /* it is there still */
+    }
     mariadb_stop(&scene.server);
 }
 
@@ -194,7 +200,7 @@ TEST(a_forked_child_has_no_part_in_it)
     scene_end(&scene);
 }
 
-TEST(a_server_that_cannot_keep_its_promise_is_refused)
+TEST(a_server_that_cannot_keep_its_promise_is_refused) /* MY-05 MY-18 */
 {
     static const struct {
         const char *settings, *words;

@@ -30,7 +30,7 @@ other_commit(void *context, void *work, const struct ktm_rm_key *key)
     (void)key;
     if (scene->at_commit)
         scene->at_commit(scene);
-    return KTM_RM_DONE;
+    return scene->other_postpones ? KTM_RM_RETRY : KTM_RM_DONE;
 }
 
 static enum ktm_rm_answer
@@ -63,6 +63,7 @@ take_report(void *context, const struct ktm_mariadb_report *report)
     scene->last = *report;
     snprintf(scene->told, sizeof(scene->told), "%s", report->text);
     atomic_fetch_add(&scene->reports, 1);
+    atomic_fetch_add(&scene->damages, report->kind == KTM_MARIADB_DAMAGED);
 }
 
 NTSTATUS
@@ -203,6 +204,30 @@ scene_prepared(struct scene *scene)
 
     EXPECT_OK(ktm_mariadb_prepared(scene->rm, count_one, &count));
     return count;
+}
+
+void
+scene_say_branch(MYSQL *connection, const struct xid *xid, int id)
+{
+    char sql[512];
+    static const char *const verbs[] = {"START", "END", "PREPARE"};
+
+    EACH (verb, verbs) {
+        snprintf(sql, sizeof(sql), "XA %s %s", *verb, xid->text);
+        EXPECT_EQ(0, mysql_query(connection, sql));
+        snprintf(sql, sizeof(sql), "UPDATE account SET amount = 1 WHERE id = %d", id);
+        if (verb == verbs)
+            EXPECT_EQ(0, mysql_query(connection, sql));
+    }
+}
+
+void
+scene_prepare_branch(struct scene *scene, const struct xid *xid, int id)
+{
+    MYSQL *connection = mariadb_enter(&scene->server, NULL);
+
+    scene_say_branch(connection, xid, id);
+    mysql_close(connection);
 }
 
 /* ---- processes ---- */

@@ -2,7 +2,10 @@
 /* A server, a home, a resource manager, and a second participant whose vote can be chosen. */
 #pragma once
 
+#include <semaphore.h>
+
 #include "ktm_mariadb.h"
+#include "rm/mariadb/mariadb.h"
 #include "tests/rm/servers/mariadb.h"
 #include "tests/test.h"
 #include "wdm.h"
@@ -18,9 +21,11 @@ struct scene {
     void (*at_prepare)(struct scene *scene); /* called when the other prepares, commits */
     void (*at_commit)(struct scene *scene);
     void *thing;
+    sem_t ready;
     struct ktm_mariadb_report last; /* what was reported last; its text in 'told' */
     char told[1024];
-    _Atomic unsigned reports;
+    _Atomic unsigned reports, damages;
+    bool other_postpones; /* it does not come to its commit */
     struct ktm_mariadb_options options;
 };
 
@@ -43,6 +48,11 @@ HANDLE scene_begin_alone(struct scene *scene, struct ktm_mariadb_tx **tx);
 void scene_add(struct ktm_mariadb_tx *tx, int id, int amount);
 long scene_amount(struct scene *scene, int id);
 long scene_prepared(struct scene *scene);
+
+/* A branch of that name that changes this account, prepared; by a connection that is closed then.
+ */
+void scene_say_branch(MYSQL *connection, const struct xid *xid, int id);
+void scene_prepare_branch(struct scene *scene, const struct xid *xid, int id);
 
 /* Runs in a process of its own, with everything opened anew, until it kills itself or ends. */
 void scene_in_child(struct scene *scene, void (*run)(struct scene *scene));

@@ -60,7 +60,7 @@ TEST(rows_are_rolled_back_when_another_votes_no)
     scene_end(&scene);
 }
 
-TEST(who_changes_nothing_votes_read_only)
+TEST(who_changes_nothing_votes_read_only) /* MY-07 */
 {
     static const char *const harmless[] = {
         "SELECT * FROM account",
@@ -87,7 +87,7 @@ TEST(who_changes_nothing_votes_read_only)
     scene_end(&scene);
 }
 
-TEST(what_an_application_may_not_say_is_refused_with_the_servers_words)
+TEST(what_an_application_may_not_say_is_refused_with_the_servers_words) /* MY-02 */
 {
     static const char *const refused[] = {
         "CREATE TABLE other (id int)",
@@ -119,7 +119,7 @@ TEST(what_an_application_may_not_say_is_refused_with_the_servers_words)
     scene_end(&scene);
 }
 
-TEST(tables_that_cannot_be_rolled_back_make_it_vote_no)
+TEST(tables_that_cannot_be_rolled_back_make_it_vote_no) /* MY-08 */
 {
     static const char *const engines[] = {"MyISAM", "Aria", "MEMORY"};
     struct scene scene;
@@ -155,7 +155,7 @@ TEST(tables_that_cannot_be_rolled_back_make_it_vote_no)
 }
 
 /* The server's own use of Aria, for big intermediate results and for what it knows of routines. */
-TEST(the_servers_own_tables_do_not_count)
+TEST(the_servers_own_tables_do_not_count) /* MY-08 */
 {
     static const char *const uses[] = {
         "SELECT COUNT(*) FROM information_schema.columns",
@@ -181,7 +181,7 @@ TEST(the_servers_own_tables_do_not_count)
     scene_end(&scene);
 }
 
-TEST(a_lock_that_is_not_got_in_time_is_the_end_of_the_transaction)
+TEST(a_lock_that_is_not_got_in_time_is_the_end_of_the_transaction) /* MY-11 */
 {
     struct ktm_mariadb_tx *first, *second;
     HANDLE one, two;
@@ -255,5 +255,33 @@ TEST(a_connection_of_the_application_takes_part_and_is_its_own_again)
     EXPECT_EQ(0, mysql_query(connection, "BEGIN"));
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_mariadb_begin_on(scene.rm, NULL, connection, &tx));
     mysql_close(connection);
+    scene_end(&scene);
+}
+
+/* XA COMMIT ONE PHASE is not said, though it would do. */
+TEST(who_is_alone_is_prepared_all_the_same) /* MY-09 */
+{
+    static const char said[] = "SELECT COUNT(*) FROM mysql.general_log WHERE argument LIKE ";
+    struct ktm_mariadb_tx *tx;
+    struct scene scene;
+    HANDLE transaction;
+    char sql[256];
+
+    scene_start(&scene, NULL);
+    mariadb_ask(&scene.server, "SET GLOBAL log_output = 'TABLE'");
+    mariadb_ask(&scene.server, "SET GLOBAL general_log = 1");
+    transaction = scene_begin_alone(&scene, &tx);
+    scene_add(tx, 1, 1);
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    mariadb_ask(&scene.server, "SET GLOBAL general_log = 0");
+    snprintf(sql, sizeof(sql), "%s'XA PREPARE%%'", said);
+    EXPECT_EQ(1, mariadb_count(&scene.server, sql));
+    snprintf(sql, sizeof(sql), "%s'XA COMMIT%%'", said);
+    EXPECT_EQ(1, mariadb_count(&scene.server, sql));
+    snprintf(sql, sizeof(sql), "%s'%%ONE %%PHASE'", said);
+    EXPECT_EQ(0, mariadb_count(&scene.server, sql));
+    EXPECT_EQ(101, scene_amount(&scene, 1));
+    ktm_mariadb_close(tx);
+    NtClose(transaction);
     scene_end(&scene);
 }

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/* Signs: they are there for as long as KTM may ask for an outcome, and not much longer. */
+#include "rm/mariadb/mariadb.h"
+#include "tests/rm/mariadb/scene.h"
+
+#define COUNT "SELECT COUNT(*) FROM ktm_outcome WHERE incarnation > 0"
+
+static void
+pay_often(struct scene *scene, unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        struct ktm_mariadb_tx *tx;
+
+        EXPECT_OK(ktm_mariadb_begin(scene->rm, NULL, &tx));
+        scene_add(tx, 1, 1);
+        EXPECT_OK(ktm_mariadb_commit(tx));
+        ktm_mariadb_close(tx);
+    }
+}
+
+TEST(rows_of_finished_transactions_go_with_later_ones) /* MY-15 */
+{
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    pay_often(&scene, DONE_ENOUGH);
+    EXPECT_EQ(DONE_ENOUGH, mariadb_count(&scene.server, COUNT));
+    pay_often(&scene, 1); /* at its commit all of before is forgotten for good */
+    EXPECT_EQ(1, mariadb_count(&scene.server, COUNT));
+    pay_often(&scene, 3 * DONE_ENOUGH);
+    EXPECT(mariadb_count(&scene.server, COUNT) <= DONE_ENOUGH + 1);
+    EXPECT_EQ(100 + 4 * DONE_ENOUGH + 1, scene_amount(&scene, 1));
+    scene_end(&scene);
+}
+
+/* The other participant has not finished it, so KTM will tell us of it again, too. */
+TEST(the_row_of_what_others_have_not_finished_stays) /* MY-15 */
+{
+    struct ktm_mariadb_tx *tx;
+    struct scene scene;
+    HANDLE transaction;
+    char id[HEX_SIZE], sql[256];
+
+    scene_start(&scene, NULL);
+    scene.other_postpones = true;
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, -30);
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(1, ktm_rm_unfinished(scene.other));
+    guid_hex(&tx->id, id);
+    ktm_mariadb_close(tx);
+    NtClose(transaction);
+    pay_often(&scene, 2 * DONE_ENOUGH + 2);
+    EXPECT(mariadb_count(&scene.server, COUNT) <= DONE_ENOUGH + 1);
+    snprintf(sql, sizeof(sql), "SELECT COUNT(*) FROM ktm_outcome WHERE transaction = X'%s'", id);
+    EXPECT_EQ(1, mariadb_count(&scene.server, sql));
+    scene_close(&scene);
+    scene.other_postpones = false;
+    scene_open(&scene);
+    EXPECT_EQ(1, scene.reports); /* it was asked for once more, and is proved */
+    EXPECT_EQ(KTM_MARIADB_SETTLED, scene.last.kind);
+    scene_end(&scene);
+}
+
+/* Whose commit was the last before a crash is asked for again: that it is forgotten is in no log.
+ */
+static void
+pay_and_die(struct scene *scene)
+{
+    struct ktm_mariadb_tx *tx;
+    HANDLE transaction;
+
+    pay_often(scene, DONE_ENOUGH);
+    scene->at_prepare = scene_kill_self;
+    transaction = scene_begin(scene, &tx);
+    scene_add(tx, 1, -30);
+    NtCommitTransaction(transaction, TRUE);
+}
+
+TEST(the_row_of_what_may_be_asked_for_after_a_crash_stays) /* MY-15 */
+{
+    struct scene scene;
+
+    scene_prepare(&scene, NULL);
+    scene_in_child(&scene, pay_and_die);
+    EXPECT_EQ(DONE_ENOUGH, mariadb_count(&scene.server, COUNT));
+    scene.at_prepare = NULL;
+    scene_open(&scene);
+    EXPECT(scene.reports >= 2); /* the last one committed, the one under way rolled back */
+    EXPECT_EQ(0, scene.damages);
+    EXPECT_EQ(0, scene_prepared(&scene));
+    EXPECT_EQ(100 + DONE_ENOUGH, scene_amount(&scene, 1));
+    scene_end(&scene);
+}
+
+/* What was chosen when a transaction voted that did not commit is not lost. */
+TEST(a_rollback_leaves_the_rows_for_the_next_commit) /* MY-15 */
+{
+    struct ktm_mariadb_tx *tx;
+    struct scene scene;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    pay_often(&scene, DONE_ENOUGH);
+    scene.other_refuses = true;
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, -30);
+    EXPECT(NtCommitTransaction(transaction, TRUE) != STATUS_SUCCESS);
+    ktm_mariadb_close(tx);
+    NtClose(transaction);
+    EXPECT_EQ(DONE_ENOUGH, mariadb_count(&scene.server, COUNT));
+    pay_often(&scene, DONE_ENOUGH + 1);
+    EXPECT_EQ(1, mariadb_count(&scene.server, COUNT));
+    scene_end(&scene);
+}
