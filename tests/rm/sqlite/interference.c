@@ -2,9 +2,11 @@
 /* What others do in between: programs without transactions, threads, and hands in the directory. */
 #include <linux/capability.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/rm/sqlite/scene.h"
@@ -156,15 +158,29 @@ TEST(writers_of_many_threads_come_one_after_the_other)
 }
 
 /* A rollback comes from another thread than the one that uses the connection. */
+static sem_t is_running;
+
+static void
+tell_once(sqlite3_context *context, int count, sqlite3_value **values)
+{
+    (void)count;
+    if (sqlite3_value_int(values[0]) == 1000)
+        sem_post(&is_running);
+    sqlite3_result_value(context, values[0]);
+}
+
 static void *
 query_for_ever(void *context)
 {
     struct ktm_sqlite_tx *tx = context;
-    int code = sqlite3_exec(ktm_sqlite_db(tx),
-                            "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
-                            "SELECT sum(x) FROM c",
-                            NULL, NULL, NULL);
+    int code;
 
+    EXPECT_EQ(SQLITE_OK, sqlite3_create_function(ktm_sqlite_db(tx), "tell", 1, SQLITE_UTF8, NULL,
+                                                 tell_once, NULL, NULL));
+    code = sqlite3_exec(ktm_sqlite_db(tx),
+                        "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) "
+                        "SELECT sum(tell(x)) FROM c",
+                        NULL, NULL, NULL);
     EXPECT(code == SQLITE_INTERRUPT || (code & 0xff) == SQLITE_ABORT);
     return NULL;
 }
@@ -179,8 +195,9 @@ TEST(a_rollback_ends_what_still_runs)
     scene_open(&scene);
     tx = scene_begin(&scene, NULL);
     EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = 2"));
+    EXPECT_EQ(0, sem_init(&is_running, 0, 0));
     EXPECT_EQ(0, pthread_create(&thread, NULL, query_for_ever, tx));
-    usleep(50000);
+    EXPECT_EQ(0, sem_wait(&is_running));
     EXPECT_OK(ktm_sqlite_rollback(tx));
     EXPECT_EQ(0, pthread_join(thread, NULL));
     EXPECT_EQ(SQLITE_OK, scene_sql(&scene, "UPDATE t SET v = v + 5"));
@@ -189,28 +206,59 @@ TEST(a_rollback_ends_what_still_runs)
     scene_close(&scene);
 }
 
+/* ---- processes ---- */
+
+/* Its first refusal: it knows of the other one, and waits. */
+static int
+tell_and_wait(void *told, int tries)
+{
+    if (tries == 0)
+        EXPECT_EQ(1, write(*(int *)told, "", 1));
+    sqlite3_sleep(1);
+    return 1;
+}
+
+static void
+add_in_its_turn(const struct scene *scene, int go, int told)
+{
+    sqlite3 *db;
+    char byte;
+
+    EXPECT_EQ(1, read(go, &byte, 1));
+    EXPECT_EQ(SQLITE_OK, sqlite3_open(scene->db, &db));
+    sqlite3_busy_handler(db, tell_and_wait, &told);
+    EXPECT_EQ(SQLITE_OK, sqlite3_exec(db, "UPDATE t SET v = v + 3", NULL, NULL, NULL));
+    sqlite3_close(db);
+}
+
 TEST(another_process_that_writes_waits_its_turn)
 {
     struct scene scene;
-    char command[1400];
     HANDLE transaction;
     struct ktm_sqlite_tx *tx;
+    int go[2], told[2], status;
+    pid_t child;
+    char byte;
 
     scene_set(&scene);
+    EXPECT(pipe(go) == 0 && pipe(told) == 0);
+    child = fork(); /* before anything is open that it must not inherit */
+    if (child == 0) {
+        add_in_its_turn(&scene, go[0], told[1]);
+        _exit(0);
+    }
     scene_open(&scene);
     transaction = scene_transaction(&scene);
     tx = scene_begin(&scene, transaction);
     scene_enlist_other(&scene, transaction);
     EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = v * 10"));
-    snprintf(command, sizeof(command),
-             "sqlite3 -cmd '.timeout 20000' '%s' 'UPDATE t SET v = v + 3' &", scene.db);
-    EXPECT_EQ(0, system(command));
-    usleep(100000);
+    EXPECT_EQ(1, write(go[1], "", 1));
+    EXPECT_EQ(1, read(told[0], &byte, 1));
     EXPECT_OK(NtCommitTransaction(transaction, TRUE));
     ktm_sqlite_close(tx);
     EXPECT_OK(NtClose(transaction));
-    for (int i = 0; i < 200 && scene_number(&scene, "SELECT v FROM t") != 13; i++)
-        usleep(50000);
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    EXPECT_EQ(0, status);
     EXPECT_EQ(13, scene_number(&scene, "SELECT v FROM t"));
     scene_close(&scene);
 }

@@ -112,7 +112,7 @@ TEST(one_last_resource_in_a_transaction)
 
 /* ---- crashes ---- */
 
-TEST(killed_before_it_decides_nothing_has_happened)
+TEST(killed_before_it_decides_nothing_has_happened) /* SQ-10 */
 {
     struct scene scene;
 
@@ -125,7 +125,7 @@ TEST(killed_before_it_decides_nothing_has_happened)
     scene_close(&scene);
 }
 
-TEST(killed_behind_its_decision_all_is_committed)
+TEST(killed_behind_its_decision_all_is_committed) /* SQ-10 */
 {
     for (int is_wal = 0; is_wal < 2; is_wal++) {
         struct scene scene;

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "rm/sqlite/park.h"
 #include "tests/rm/sqlite/scene.h"
 
 static void
@@ -19,7 +20,7 @@ expect_refused(const struct scene *scene, NTSTATUS wanted, const char *words)
     EXPECT(rm == NULL);
 }
 
-TEST(wal_is_refused_when_it_shall_prepare)
+TEST(wal_is_refused_when_it_shall_prepare) /* SQ-08 */
 {
     struct scene scene;
     struct ktm_sqlite_tx *tx = NULL;
@@ -40,7 +41,7 @@ TEST(wal_is_refused_when_it_shall_prepare)
     scene_close(&scene);
 }
 
-TEST(other_journals_than_deleted_ones_are_deleted_here)
+TEST(other_journals_than_deleted_ones_are_deleted_here) /* SQ-04 */
 {
     struct scene scene;
 
@@ -55,6 +56,77 @@ TEST(other_journals_than_deleted_ones_are_deleted_here)
     scene.other_votes = KTM_RM_NO;
     EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, scene_write(&scene, 3));
     EXPECT_EQ(2, scene_number(&scene, "SELECT v FROM t"));
+    scene_close(&scene);
+}
+
+static NTSTATUS
+no_exchange(struct tree *tree, int at, const char *from, int to_at, const char *to,
+            enum tree_rename how)
+{
+    return how == TREE_EXCHANGE ? STATUS_INVALID_PARAMETER
+                                : tree_linux()->table->rename(tree, at, from, to_at, to, how);
+}
+
+TEST(a_file_system_that_cannot_exchange_names_is_refused) /* SQ-03 */
+{
+    struct tree_table table = *tree_linux()->table;
+    struct tree tree = *tree_linux();
+    struct words why = {""};
+    struct scene scene;
+    struct park park;
+
+    scene_set(&scene);
+    EXPECT_OK(park_open(&park, scene.db, &why));
+    EXPECT_OK(park_probe(&park, &(GUID){.Data1 = 1}, &why));
+    table.rename = no_exchange;
+    tree.table = &table;
+    park.tree = &tree;
+    EXPECT_STATUS(STATUS_NOT_SUPPORTED, park_probe(&park, &(GUID){.Data1 = 1}, &why));
+    EXPECT(strstr(why.text, "cannot exchange names"));
+    EXPECT(strstr(why.text, "last resource"));
+    EXPECT_EQ(0, scene_names(&scene)); /* nothing is left of the trial */
+    park_close(&park);
+}
+
+static int
+take_number(void *number, int count, char **values, char **names)
+{
+    (void)count, (void)names;
+    *(int *)number = atoi(values[0]);
+    return 0;
+}
+
+TEST(a_part_is_synchronous_whatever_was_set) /* SQ-05 */
+{
+    struct scene scene;
+    struct ktm_sqlite_tx *tx;
+    int synchronous = -1;
+
+    scene_set(&scene);
+    scene.options.setup = "PRAGMA synchronous=OFF";
+    for (int is_last = 0; is_last < 2; is_last++) {
+        scene.options.is_last_resource = is_last != 0;
+        scene_open(&scene);
+        tx = scene_begin(&scene, NULL);
+        EXPECT_EQ(SQLITE_OK, sqlite3_exec(ktm_sqlite_db(tx), "PRAGMA synchronous", take_number,
+                                          &synchronous, NULL));
+        EXPECT_EQ(3, synchronous); /* EXTRA */
+        ktm_sqlite_close(tx);
+        scene_close(&scene);
+    }
+}
+
+TEST(what_was_attached_before_cannot_be_part_of_it) /* SQ-06 */
+{
+    struct scene scene;
+    struct ktm_sqlite_tx *tx = NULL;
+    char why[400] = "";
+
+    scene_set(&scene);
+    scene.options.setup = "ATTACH ':memory:' AS other";
+    scene_open(&scene);
+    EXPECT(ktm_sqlite_begin(scene.rm, NULL, why, sizeof(why), &tx) != STATUS_SUCCESS);
+    EXPECT(strstr(why, "attached") != NULL);
     scene_close(&scene);
 }
 

@@ -127,9 +127,10 @@ look_around(struct scene *scene)
     EXPECT_EQ(SQLITE_BUSY, scene_sql(scene, "SELECT * FROM t"));
     EXPECT_EQ(SQLITE_BUSY, scene_sql(scene, "UPDATE t SET v = 7"));
     EXPECT(strstr(scene_command_says(scene), "database is locked") != NULL);
+    EXPECT(strstr(scene_python_says(scene), "database is locked") != NULL);
 }
 
-TEST(everybody_else_is_told_that_it_is_busy_while_it_is_prepared)
+TEST(everybody_else_is_told_that_it_is_busy_while_it_is_prepared) /* SQ-02 */
 {
     struct scene scene;
 
@@ -138,6 +139,7 @@ TEST(everybody_else_is_told_that_it_is_busy_while_it_is_prepared)
     scene.while_voting = look_around;
     EXPECT_OK(scene_write(&scene, 2));
     EXPECT_TEXT("2\n", scene_command_says(&scene));
+    EXPECT_TEXT("2\n", scene_python_says(&scene));
     scene.other_votes = KTM_RM_NO;
     EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, scene_write(&scene, 3));
     EXPECT_TEXT("2\n", scene_command_says(&scene));
@@ -187,7 +189,7 @@ TEST(the_connection_is_over_when_the_commit_begins)
 
 /* ---- what SQLite can do, and what it must not do here ---- */
 
-TEST(all_sql_is_part_of_the_transaction)
+TEST(all_sql_is_part_of_the_transaction) /* SQ-09 */
 {
     static const char sql[] =
         "CREATE TABLE n(a, b); INSERT INTO n VALUES(NULL, 1), (NULL, 1);"
@@ -225,7 +227,7 @@ TEST(all_sql_is_part_of_the_transaction)
     }
 }
 
-TEST(what_would_end_or_leave_the_transaction_is_refused)
+TEST(what_would_end_or_leave_the_transaction_is_refused) /* SQ-04 SQ-06 */
 {
     static const char *const refused[] = {
         "BEGIN",
@@ -264,7 +266,7 @@ TEST(what_would_end_or_leave_the_transaction_is_refused)
     scene_close(&scene);
 }
 
-TEST(a_rollback_by_sqlite_is_a_vote_against)
+TEST(a_rollback_by_sqlite_is_a_vote_against) /* SQ-13 */
 {
     struct scene scene;
     HANDLE transaction;

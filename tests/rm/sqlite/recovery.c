@@ -17,7 +17,7 @@ is_directory(const char *path)
 
 /* ---- in doubt, with nobody there ---- */
 
-TEST(in_doubt_nobody_reads_and_nobody_writes)
+TEST(in_doubt_nobody_reads_and_nobody_writes) /* SQ-02 */
 {
     struct scene scene;
     int code;
@@ -32,9 +32,43 @@ TEST(in_doubt_nobody_reads_and_nobody_writes)
     EXPECT(strstr(scene_command_says(&scene), "rror") != NULL);
     EXPECT(strstr(scene_command_says(&scene), "1\n") == NULL);
     EXPECT(strstr(scene_command_says(&scene), "2\n") == NULL);
+    EXPECT(strstr(scene_python_says(&scene), "OperationalError") != NULL);
 }
 
-TEST(a_connection_that_was_open_before_sees_nothing_wrong_either)
+/* The file holds what is not decided, and only the journal beside it says so. */
+TEST(a_copy_of_a_database_in_doubt_is_no_backup) /* SQ-07 */
+{
+    struct scene scene, copy;
+    char command[4096];
+    int code;
+
+    scene_set(&scene);
+    scene_crash(&scene, 2, CRASH_UNDECIDED);
+    copy = scene;
+    /* SQLite's own ways to copy refuse, as it cannot be read. */
+    snprintf(command, sizeof(command), "sqlite3 '%s' '.backup %s/backup' 2>/dev/null", scene.db,
+             test_directory());
+    EXPECT(system(command) != 0); /* NOLINT(cert-env33-c): our own words */
+    snprintf(command, sizeof(command), "VACUUM INTO '%s/vacuumed'", test_directory());
+    EXPECT(scene_sql(&scene, command) != SQLITE_OK);
+    /* A copy of the whole directory is in doubt as well. */
+    snprintf(command, sizeof(command), "mkdir '%s/whole' && cp -r '%s' '%s'-* '%s/whole'",
+             test_directory(), scene.db, scene.db, test_directory());
+    EXPECT_EQ(0, system(command)); /* NOLINT(cert-env33-c) */
+    snprintf(copy.db, sizeof(copy.db), "%s/whole/app.db", test_directory());
+    code = scene_sql(&copy, "SELECT v FROM t");
+    EXPECT(code == SQLITE_CANTOPEN || code == SQLITE_IOERR);
+    /* One of the file alone is open to all, and has what is rolled back then. */
+    snprintf(copy.db, sizeof(copy.db), "%s/alone.db", test_directory());
+    snprintf(command, sizeof(command), "cp '%s' '%s'", scene.db, copy.db);
+    EXPECT_EQ(0, system(command)); /* NOLINT(cert-env33-c) */
+    EXPECT_EQ(2, scene_number(&copy, "SELECT v FROM t"));
+    scene_open(&scene);
+    EXPECT_EQ(1, scene_number(&scene, "SELECT v FROM t"));
+    scene_close(&scene);
+}
+
+TEST(a_connection_that_was_open_before_sees_nothing_wrong_either) /* SQ-02 */
 {
     struct scene scene;
     sqlite3 *old;
@@ -55,7 +89,7 @@ TEST(a_connection_that_was_open_before_sees_nothing_wrong_either)
     scene_close(&scene);
 }
 
-TEST(nobody_knows_of_it_so_it_is_rolled_back) /* RECOV-32 */
+TEST(nobody_knows_of_it_so_it_is_rolled_back) /* RECOV-32 SQ-01 */
 {
     struct scene scene;
 
@@ -71,7 +105,7 @@ TEST(nobody_knows_of_it_so_it_is_rolled_back) /* RECOV-32 */
     EXPECT_TEXT("5\n", scene_command_says(&scene));
 }
 
-TEST(it_was_decided_so_it_is_committed) /* RECOV-24 */
+TEST(it_was_decided_so_it_is_committed) /* RECOV-24 SQ-01 */
 {
     struct scene scene;
 
@@ -145,7 +179,7 @@ TEST(a_gate_that_nobodys_journal_belongs_to_is_removed)
 
 /* ---- what is not guessed ---- */
 
-TEST(the_gate_of_another_home_stays)
+TEST(the_gate_of_another_home_stays) /* SQ-14 */
 {
     struct scene first, second;
     struct ktm_sqlite_tx *tx = NULL;
@@ -169,7 +203,7 @@ TEST(the_gate_of_another_home_stays)
     EXPECT_TEXT("4\n", scene_command_says(&first));
 }
 
-TEST(a_database_that_is_not_the_same_file_is_not_taken_for_committed)
+TEST(a_database_that_is_not_the_same_file_is_not_taken_for_committed) /* SQ-11 */
 {
     struct scene scene;
     char command[4096];
@@ -206,7 +240,7 @@ TEST(what_the_names_say_is_committed_is_not_rolled_back)
     scene_close(&scene);
 }
 
-TEST(while_somebody_uses_the_lock_nothing_is_finished_and_then_it_is)
+TEST(while_somebody_uses_the_lock_nothing_is_finished_and_then_it_is) /* SQ-12 */
 {
     struct scene scene;
     pid_t child;

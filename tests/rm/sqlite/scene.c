@@ -42,22 +42,41 @@ scene_number(const struct scene *scene, const char *sql)
     return number;
 }
 
-const char *
-scene_command_says(const struct scene *scene)
+static const char *
+program_says(const char *command, const char *without)
 {
-    static char said[1024];
-    char command[1200];
-    FILE *pipe;
+    static char said[4096];
+    FILE *pipe = popen(command, "r");
     size_t got;
 
-    snprintf(command, sizeof(command), "sqlite3 '%s' 'SELECT v FROM t' 2>&1", scene->db);
-    pipe = popen(command, "r");
     EXPECT(pipe != NULL);
     got = fread(said, 1, sizeof(said) - 1, pipe);
     said[got] = '\0';
     if (pclose(pipe) == 127 << 8)
-        SKIP("the sqlite3 command is not installed");
+        SKIP(without);
     return said;
+}
+
+const char *
+scene_command_says(const struct scene *scene)
+{
+    char command[1200];
+
+    snprintf(command, sizeof(command), "sqlite3 '%s' 'SELECT v FROM t' 2>&1", scene->db);
+    return program_says(command, "the sqlite3 command is not installed");
+}
+
+const char *
+scene_python_says(const struct scene *scene)
+{
+    char command[1200];
+
+    snprintf(command, sizeof(command),
+             "python3 -c 'import sqlite3, sys; "
+             "print(sqlite3.connect(sys.argv[1], timeout=0)"
+             ".execute(\"SELECT v FROM t\").fetchone()[0])' '%s' 2>&1",
+             scene->db);
+    return program_says(command, "python3 is not installed");
 }
 
 static unsigned

@@ -42,6 +42,8 @@ int scene_sql(const struct scene *scene, const char *sql);
 long long scene_number(const struct scene *scene, const char *sql);
 /* What the unchanged sqlite3 command prints for "SELECT v FROM t", errors too. */
 const char *scene_command_says(const struct scene *scene);
+/* The same of Python's own module, which opens the file for itself. */
+const char *scene_python_says(const struct scene *scene);
 /* Names in the directory of the database that begin with its name and "-". */
 unsigned scene_names(const struct scene *scene);
 /* The name of the parked journal, or of the directory that was to be exchanged with it: a path. */
