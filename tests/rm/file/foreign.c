@@ -99,7 +99,7 @@ static const struct {
     {{TREE, "t", "d"}, fill, "t", "changed inside by somebody else"},
 };
 
-TEST(a_change_before_the_vote_refuses_it_and_is_left_alone)
+TEST(a_change_before_the_vote_refuses_it_and_is_left_alone) /* FI-03 */
 {
     EACH (it, early) {
         struct faulty_tree faulty;
@@ -165,7 +165,7 @@ sync_and_edit(struct tree *tree, int fd)
     return real_sync(tree, fd);
 }
 
-TEST(a_change_while_staging_refuses_the_vote_and_leaves_nothing)
+TEST(a_change_while_staging_refuses_the_vote_and_leaves_nothing) /* FI-03 */
 {
     static const struct op plain[] = {{PUT, "a", "mine\n"}, {PUT, "d/x", "mine\n"}};
     static const struct op noted[] = {{PUT, "a", "mine\n"}, {MKDIR, "m"}, {SYMLINK, "s", "a"}};
@@ -291,7 +291,7 @@ prepare_late(size_t index, struct store *store)
     return work;
 }
 
-TEST(a_change_after_the_vote_is_kept_and_told)
+TEST(a_change_after_the_vote_is_kept_and_told) /* FI-04 */
 {
     for (size_t i = 0; i < ARRAY_SIZE(late); i++) {
         struct faulty_tree faulty;
@@ -312,7 +312,8 @@ TEST(a_change_after_the_vote_is_kept_and_told)
     }
 }
 
-TEST(a_change_after_the_vote_is_kept_whatever_dies) /* and told again by the recovery */
+/* And told again by the recovery. */
+TEST(a_change_after_the_vote_is_kept_whatever_dies) /* FI-04 FI-06 */
 {
     for (size_t i = 0; i < ARRAY_SIZE(late); i++)
         for (unsigned n = 1;; n++) {
@@ -355,7 +356,7 @@ TEST(a_change_after_the_vote_is_kept_whatever_dies) /* and told again by the rec
         }
 }
 
-TEST(a_rollback_after_the_vote_leaves_theirs)
+TEST(a_rollback_after_the_vote_leaves_theirs) /* FI-05 */
 {
     for (size_t i = 0; i < ARRAY_SIZE(late); i++) {
         struct faulty_tree faulty;
@@ -381,7 +382,7 @@ TEST(a_rollback_after_the_vote_leaves_theirs)
     }
 }
 
-TEST(names_kept_aside_do_not_collide_and_fit)
+TEST(names_kept_aside_do_not_collide_and_fit) /* FI-15 */
 {
     static const struct op ops[] = {{PUT, "a", "mine\n"}};
     char name[256], *content;
@@ -410,7 +411,7 @@ TEST(names_kept_aside_do_not_collide_and_fit)
     store_close(store);
 }
 
-TEST(a_file_system_that_is_not_there_is_waited_for)
+TEST(a_file_system_that_is_not_there_is_waited_for) /* FI-07 */
 {
     static const struct op ops[] = {{PUT, "d/x", "mine\n"}, {ERASE, "a"}};
     struct faulty_tree faulty;
@@ -443,4 +444,45 @@ TEST(a_file_system_that_is_not_there_is_waited_for)
     EXPECT_TEXT("mine\n", content);
     free(content);
     scene_expect_clean();
+}
+
+/* As tar or rsync put it back: the names are those, and the files are not. */
+TEST(a_tree_that_was_put_back_from_a_copy_is_waited_for) /* FI-07 */
+{
+    static const struct op ops[] = {{PUT, "d/x", "mine\n"}, {ERASE, "d/e/y"}};
+    struct faulty_tree faulty;
+    char command[4096];
+
+    scene_reset(build);
+    faulty_tree_init(&faulty, ACCIDENT_NONE, 0);
+    struct store *store = scene_store(&faulty.tree);
+    struct work *work = scene_work(store);
+    EACH (op, ops)
+        EXPECT_OK(scene_do(work, op));
+    EXPECT_OK(work_prepare(work, &scene_tx));
+    work_destroy(work);
+    store_close(store);
+
+    EXPECT(rename(scene_path("d"), scene_path("kept")) == 0);
+    snprintf(command, sizeof(command), "cp -a '%s' '%s'", scene_path("kept"), scene_path("d"));
+    EXPECT_EQ(0, system(command)); /* NOLINT(cert-env33-c): our own words */
+    store = scene_store(&faulty.tree);
+    struct explanation why = {0};
+    EXPECT_OK(work_load(store, &scene_tx, &why, &work));
+    EXPECT_STATUS(STATUS_OBJECT_PATH_NOT_FOUND, work_commit(work));
+    EXPECT(strstr(work->why.text, "is not where it was"));
+    char *content = scene_read("d/x");
+    EXPECT_TEXT("x\n", content); /* and nothing of the copy was touched */
+    free(content);
+    EXPECT(access(scene_path("d/e/y"), F_OK) == 0);
+    EXPECT(rename(scene_path("d"), scene_path("copy")) == 0);
+    EXPECT(rename(scene_path("kept"), scene_path("d")) == 0);
+    EXPECT_OK(work_commit(work));
+    EXPECT_EQ(0, work->conflicts.count);
+    work_destroy(work);
+    store_close(store);
+    content = scene_read("d/x");
+    EXPECT_TEXT("mine\n", content);
+    free(content);
+    EXPECT(access(scene_path("d/e/y"), F_OK) != 0);
 }

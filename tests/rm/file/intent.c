@@ -100,7 +100,7 @@ TEST(the_header_is_where_the_format_says) /* docs/format/file-intent.md */
     free(at);
 }
 
-TEST(every_flipped_bit_and_every_cut_is_damage)
+TEST(every_flipped_bit_and_every_cut_is_damage) /* FI-14 */
 {
     owned(plan_destroy) struct plan *plan = plan_of_everything();
     struct plan *back;

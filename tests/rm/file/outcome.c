@@ -202,13 +202,13 @@ sweep_deaths(const struct scenario *it, bool commit)
     free(new);
 }
 
-TEST(death_at_any_mutation_leaves_old_or_new_when_committing)
+TEST(death_at_any_mutation_leaves_old_or_new_when_committing) /* FI-14 */
 {
     EACH (it, scenarios)
         sweep_deaths(it, true);
 }
 
-TEST(death_at_any_mutation_leaves_old_when_rolling_back)
+TEST(death_at_any_mutation_leaves_old_when_rolling_back) /* FI-12 */
 {
     EACH (it, scenarios)
         sweep_deaths(it, false);
@@ -250,7 +250,7 @@ sweep_second_deaths(const struct scenario *it, bool commit, unsigned stride)
     free(new);
 }
 
-TEST(death_in_recovery_leaves_old_or_new)
+TEST(death_in_recovery_leaves_old_or_new) /* FI-06 */
 {
     EACH (it, scenarios) {
         sweep_second_deaths(it, true, test_sweep_is_full() ? 1 : 7);
@@ -315,4 +315,49 @@ TEST(a_disk_that_is_full_leaves_old_or_new)
 {
     EACH (it, scenarios)
         sweep_failures(it, ACCIDENT_FULL);
+}
+
+/* Whoever looks while it is committed, or after a crash and before a recovery, sees all or nothing
+ * of a directory that is new, or one that takes the place of another. */
+TEST(a_new_tree_appears_whole) /* FI-13 */
+{
+    static const struct op ops[] = {{MKDIR, "fresh"},
+                                    {PUT, "fresh/a", "1"},
+                                    {MKDIR, "fresh/in"},
+                                    {PUT, "fresh/in/b", "2"},
+                                    {SYMLINK, "fresh/c", "a"}};
+    bool was_done = false;
+
+    for (unsigned n = 1; !was_done; n++) {
+        struct faulty_tree faulty;
+        struct stat info;
+
+        scene_reset(build);
+        faulty_tree_init(&faulty, ACCIDENT_DEATH, n);
+        faulty.is_checked = false;
+        struct store *store = NULL;
+        struct explanation why = {0};
+        if (store_open(&faulty.tree, scene_home(), &scene_rm, &why, &store) == STATUS_SUCCESS) {
+            struct work *work = scene_work(store);
+            NTSTATUS status = STATUS_SUCCESS;
+
+            EACH (op, ops)
+                status = status == STATUS_SUCCESS ? scene_do(work, op) : status;
+            if (status == STATUS_SUCCESS)
+                status = work_prepare(work, &scene_tx);
+            if (status == STATUS_SUCCESS)
+                status = work_commit(work);
+            was_done = status == STATUS_SUCCESS && !faulty.is_dead;
+            work_destroy(work);
+            store_close(store);
+        }
+        if (lstat(scene_path("fresh"), &info) != 0)
+            continue;
+        char *a = scene_read("fresh/a"), *b = scene_read("fresh/in/b");
+        EXPECT_TEXT("1", a);
+        EXPECT_TEXT("2", b);
+        EXPECT_EQ(0, lstat(scene_path("fresh/c"), &info));
+        free(a);
+        free(b);
+    }
 }

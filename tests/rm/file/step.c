@@ -97,7 +97,7 @@ static const struct {
      "step "},
 };
 
-TEST(a_refused_step_says_why_and_changes_nothing)
+TEST(a_refused_step_says_why_and_changes_nothing) /* FI-08 FI-09 */
 {
     EACH (row, refusals) {
         struct store *store;
@@ -245,7 +245,7 @@ static const uint8_t acl[] = {2,  0, 0, 0,                         /* version */
                               16, 0, 7, 0, 0xff, 0xff, 0xff, 0xff, /* mask rwx */
                               32, 0, 0, 0, 0xff, 0xff, 0xff, 0xff /* others --- */};
 
-TEST(a_replaced_file_keeps_owner_mode_acl_and_attributes)
+TEST(a_replaced_file_keeps_owner_mode_acl_and_attributes) /* FI-02 */
 {
     static const struct op ops[] = {{PUT, "a", "new\n"}, {APPEND, "d/x", "more\n"}};
     static const char *const paths[] = {"a", "d/x"};
@@ -275,7 +275,7 @@ TEST(a_replaced_file_keeps_owner_mode_acl_and_attributes)
     }
 }
 
-TEST(a_directory_with_a_default_acl_gives_it_to_new_files_only)
+TEST(a_directory_with_a_default_acl_gives_it_to_new_files_only) /* FI-01 */
 {
     static const struct op ops[] = {{PUT, "d/x", "replaced\n"},
                                     {PUT, "d/new", "new\n"},
@@ -291,6 +291,49 @@ TEST(a_directory_with_a_default_acl_gives_it_to_new_files_only)
     EXPECT(getxattr(scene_path("d/new"), "system.posix_acl_access", got, sizeof(got)) > 0);
     EXPECT(getxattr(scene_path("d/m"), "system.posix_acl_default", got, sizeof(got)) > 0);
     EXPECT(getxattr(scene_path("d/m/n"), "system.posix_acl_access", got, sizeof(got)) > 0);
+}
+
+static ino_t made_in[8];
+static size_t made_count;
+
+static NTSTATUS
+make_and_note(struct tree *tree, int at, uint32_t mode, int *fd)
+{
+    struct stat info;
+
+    EXPECT(fstat(at, &info) == 0 && made_count < ARRAY_SIZE(made_in));
+    made_in[made_count++] = info.st_ino;
+    return tree_linux()->table->file_make(tree, at, mode, fd);
+}
+
+/* On the same mount, with the same default ACL, label and quota. */
+TEST(new_content_is_made_where_it_is_meant_for) /* FI-01 */
+{
+    static const struct op ops[] = {{PUT, "d/x", "replaced\n"},
+                                    {PUT, "d/e/new", "new\n"},
+                                    {APPEND, "a", "more\n"},
+                                    {MKDIR, "m"},
+                                    {PUT, "m/deep", "deep\n"}};
+    static const char *const places[] = {"d", "d/e", "", "" /* 'm' is not there yet */};
+    struct tree_table table;
+    struct store *store;
+    struct stat info;
+
+    scene_reset(build);
+    struct work *work = open_work(&store);
+    table = *faulty.tree.table;
+    table.file_make = make_and_note;
+    faulty.tree.table = &table;
+    EACH (op, ops)
+        EXPECT_OK(scene_do(work, op));
+    EXPECT_EQ(ARRAY_SIZE(places), made_count);
+    for (size_t i = 0; i < made_count; i++) {
+        EXPECT(stat(scene_path(places[i]), &info) == 0);
+        EXPECT_EQ(info.st_ino, made_in[i]);
+    }
+    work_destroy(work);
+    store_close(store);
+    scene_expect_clean();
 }
 
 /* ---- file systems that cannot ---- */
@@ -351,7 +394,7 @@ no_directory_moves(struct tree *tree, int at, const char *from, int to_at, const
                                   : real_rename(tree, at, from, to_at, to, how);
 }
 
-TEST(a_file_system_that_cannot_is_refused_before_the_vote)
+TEST(a_file_system_that_cannot_is_refused_before_the_vote) /* FI-11 */
 {
     struct store *store;
     struct tree_table table;
@@ -397,7 +440,7 @@ TEST(a_file_system_that_cannot_is_refused_before_the_vote)
     scene_expect_clean();
 }
 
-TEST(another_mount_is_refused)
+TEST(another_mount_is_refused) /* FI-10 */
 {
     struct store *store;
     char other[64];
@@ -475,7 +518,7 @@ TEST(hundreds_of_steps_need_few_descriptors_and_one_sync_for_each_thing)
     scene_expect_clean();
 }
 
-TEST(many_open_files_that_die_leave_nothing)
+TEST(many_open_files_that_die_leave_nothing) /* FI-12 */
 {
     for (unsigned n = 500; n < 3000; n += 97) {
         struct explanation why = {0};
