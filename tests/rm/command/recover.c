@@ -15,7 +15,10 @@ TEST(what_was_decided_is_finished_everywhere)
     struct scene scene;
 
     scene_create(&scene, ALL);
+    scene.falls = POSTGRES | MARIADB;
     scene_leave(&scene, ALL, 7, DEATH_DECIDED);
+    scene_raise(&scene);
+    EXPECT_EQ(0, scene_has(&scene, FILES | POSTGRES, 7)); /* nothing is finished, nothing lost */
     EXPECT_EQ(1, postgres_count(&scene.postgres, "SELECT count(*) FROM pg_prepared_xacts"));
     EXPECT_SAYS(EXPECT_KTM(0, "recover --home %s", scene.home),
                 "recovered: 1 transaction finished");
@@ -46,8 +49,8 @@ TEST(a_server_that_is_down_keeps_no_other_from_being_finished)
     struct scene scene;
 
     scene_create(&scene, ALL);
+    scene.falls = POSTGRES;
     scene_leave(&scene, ALL, 7, DEATH_DECIDED);
-    postgres_kill(&scene.postgres);
     said = EXPECT_KTM(3, "recover --home %s", scene.home);
     EXPECT_SAYS(said, "the postgres resource");
     EXPECT_SAYS(said, "dbname=");
@@ -56,7 +59,7 @@ TEST(a_server_that_is_down_keeps_no_other_from_being_finished)
     said = EXPECT_KTM(0, "apply --home %s --put %s:%s.copy", scene.home, scene.file, scene.file);
     EXPECT_SAYS(said, "an earlier change is still not finished: the postgres resource");
     EXPECT_SAYS(EXPECT_KTM(3, "recover --json --home %s", scene.home), "\"state\":\"unreachable\"");
-    postgres_again(&scene.postgres, NULL);
+    scene_raise(&scene);
     EXPECT_KTM(0, "recover --home %s", scene.home);
     EXPECT_EQ(ALL, scene_has(&scene, ALL, 7));
     scene_destroy(&scene, ALL);

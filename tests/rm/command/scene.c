@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ktm.h"
@@ -61,13 +62,46 @@ scene_destroy(struct scene *scene, unsigned who)
 
 /* ---- the program ---- */
 
+/* The first one is told the outcome before everybody else, and dies of it. The last one is asked
+ * for its vote when everybody has been asked; it waits until all have promised. */
+struct killer {
+    struct scene *scene;
+    unsigned who;
+    enum death death;
+    bool is_last;
+};
+
+static void
+pause_a_little(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+}
+
+static void
+wait_for_promises(struct scene *scene, unsigned who)
+{
+    while ((who & POSTGRES) &&
+           postgres_count(&scene->postgres, "SELECT count(*) FROM pg_prepared_xacts") == 0)
+        pause_a_little();
+    while ((who & MARIADB) && !mariadb_ask(&scene->mariadb, "XA RECOVER")[0])
+        pause_a_little();
+}
+
 static enum ktm_rm_answer
 killer_prepare(void *context, void *work, const struct ktm_rm_key *key)
 {
-    const enum death *death = context;
+    struct killer *killer = context;
+    struct scene *scene = killer->scene;
 
     (void)work, (void)key;
-    if (*death == DEATH_UNDECIDED)
+    if (!killer->is_last)
+        return KTM_RM_DONE;
+    wait_for_promises(scene, killer->who);
+    if (scene->falls & POSTGRES)
+        postgres_kill(&scene->postgres);
+    if (scene->falls & MARIADB)
+        mariadb_kill(&scene->mariadb);
+    if (killer->death == DEATH_UNDECIDED)
         kill(getpid(), SIGKILL);
     return KTM_RM_DONE;
 }
@@ -75,10 +109,10 @@ killer_prepare(void *context, void *work, const struct ktm_rm_key *key)
 static enum ktm_rm_answer
 killer_end(void *context, void *work, const struct ktm_rm_key *key)
 {
-    const enum death *death = context;
+    const struct killer *killer = context;
 
     (void)work, (void)key;
-    if (*death == DEATH_DECIDED)
+    if (killer->death == DEATH_DECIDED && !killer->is_last)
         kill(getpid(), SIGKILL);
     return KTM_RM_DONE;
 }
@@ -93,11 +127,11 @@ killer_make(void *argument, const struct ktm_rm_key *key, void **work)
 
 /* Takes part, keeps nothing, and ends the process. With callbacks it is asked in its turn. */
 static void
-killer_join(struct ktm_tx *tx, enum death *death)
+killer_join(struct ktm_tx *tx, struct killer *killer)
 {
     static const struct ktm_rm_author author = {
         .prepare = killer_prepare, .commit = killer_end, .rollback = killer_end};
-    static const GUID identity = {.Data1 = 0xdead};
+    const GUID identity = {.Data1 = 0xdead, .Data2 = killer->is_last};
     struct ktm_rm *rm;
     void *work;
 
@@ -105,11 +139,11 @@ killer_join(struct ktm_tx *tx, enum death *death)
                           &(struct ktm_rm_options){.identity = &identity,
                                                    .incarnation = 1,
                                                    .author = &author,
-                                                   .context = death,
+                                                   .context = killer,
                                                    .mode = KTM_RM_CALLBACKS,
                                                    .is_volatile = TRUE},
                           &rm));
-    EXPECT_OK(ktm_rm_enlist(rm, ktm_transaction(tx), killer_make, death, &work));
+    EXPECT_OK(ktm_rm_enlist(rm, ktm_transaction(tx), killer_make, killer, &work));
 }
 
 static void
@@ -140,6 +174,7 @@ use_databases(struct scene *scene, struct ktm_tx *tx, unsigned who, unsigned ite
 static void
 use_all(struct scene *scene, unsigned who, unsigned item, enum death death)
 {
+    struct killer first = {scene, who, death, false}, last = {scene, who, death, true};
     struct ktm_file_tx *files;
     struct ktm_home *home;
     struct ktm_tx *tx;
@@ -147,8 +182,8 @@ use_all(struct scene *scene, unsigned who, unsigned item, enum death death)
 
     EXPECT_OK(ktm_open(scene->home, &home));
     EXPECT_OK(ktm_begin(home, &tx));
-    if (death == DEATH_DECIDED)
-        killer_join(tx, &death);
+    if (death != NO_DEATH)
+        killer_join(tx, &first);
     snprintf(text, sizeof(text), "%u", item);
     if (who & FILES) {
         EXPECT_OK(ktm_files(tx, &files));
@@ -156,8 +191,8 @@ use_all(struct scene *scene, unsigned who, unsigned item, enum death death)
                                ktm_file_bytes(text, strlen(text))));
     }
     use_databases(scene, tx, who, item);
-    if (death == DEATH_UNDECIDED)
-        killer_join(tx, &death);
+    if (death != NO_DEATH)
+        killer_join(tx, &last);
     EXPECT_OK(ktm_commit(tx));
     ktm_end(tx);
     ktm_shut(home);
@@ -178,6 +213,20 @@ scene_leave(struct scene *scene, unsigned who, unsigned item, enum death death)
         EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     else
         EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+void
+scene_raise(struct scene *scene)
+{
+    /* They died by somebody else's hand: what is left of them is taken away first. */
+    if (scene->falls & POSTGRES)
+        postgres_kill(&scene->postgres);
+    if (scene->falls & MARIADB)
+        mariadb_kill(&scene->mariadb);
+    if (scene->falls & POSTGRES)
+        postgres_again(&scene->postgres, NULL);
+    if (scene->falls & MARIADB)
+        mariadb_again(&scene->mariadb, NULL);
 }
 
 /* ---- who has it ---- */

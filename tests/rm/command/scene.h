@@ -13,6 +13,7 @@ struct scene {
     char home[600], file[600], sqlite[600];
     struct postgres postgres;
     struct mariadb mariadb;
+    unsigned falls; /* servers that are killed when all have promised */
 };
 
 enum participant { FILES = 1, SQLITE = 2, POSTGRES = 4, MARIADB = 8 };
@@ -28,6 +29,8 @@ enum death {
 };
 /* In a process of its own, one transaction in which everybody of 'who' takes part gets the item. */
 void scene_leave(struct scene *scene, unsigned who, unsigned item, enum death death);
+/* The servers that fell are there again. */
+void scene_raise(struct scene *scene);
 /* Who of 'who' has the item. */
 unsigned scene_has(struct scene *scene, unsigned who, unsigned item);
 
