@@ -85,6 +85,19 @@ meet_server(struct ktm_postgres_rm *rm, const char *home, const GUID *tm, struct
     return STATUS_SUCCESS;
 }
 
+/* The server may have died since, and the connection with it. */
+static void
+sweep_at_start(struct ktm_postgres_rm *rm)
+{
+    struct explanation why = {0};
+    struct session *session;
+
+    if (session_take_for_outcome(rm, &why, &session) != STATUS_SUCCESS)
+        return;
+    alone_sweep(rm, session, true);
+    session_release_for_outcome(rm, session);
+}
+
 static NTSTATUS
 rm_start(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, struct explanation *why)
 {
@@ -104,7 +117,7 @@ rm_start(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, struct explana
     if (status != STATUS_SUCCESS)
         return explain(why, status, "the resource manager of '%s' cannot be registered: %s", home,
                        rm->why.text[0] ? rm->why.text : status_meaning(status));
-    alone_sweep(rm, rm->reserve, true);
+    sweep_at_start(rm);
     return STATUS_SUCCESS;
 }
 
