@@ -66,15 +66,22 @@ class error : public std::runtime_error
     {
         return status_ == STATUS_TRANSACTIONAL_CONFLICT;
     }
-    /* Of commit(): it cannot be said whether it was committed; the next start finds out. */
+    /* Before the commit: a server cannot be reached, or the connection is lost. Nothing happens. */
     bool
-    is_unknown() const noexcept
+    is_disconnected() const noexcept
     {
-        return status_ == STATUS_TRANSACTIONMANAGER_NOT_ONLINE || status_ == STATUS_RM_DISCONNECTED;
+        return status_ == STATUS_RM_DISCONNECTED;
     }
 
   private:
     NTSTATUS status_;
+};
+
+/* Thrown by commit(): it cannot be said whether it was committed; the next start finds out. */
+class outcome_unknown : public error
+{
+  public:
+    using error::error;
 };
 
 namespace detail
@@ -267,11 +274,15 @@ class transaction
         check(ktm_files(raw_, &part));
         return ktm::files(part);
     }
-    /* Durable on return. */
+    /* Durable on return, everywhere. Throws also outcome_unknown. */
     void
     commit()
     {
-        check(ktm_commit(raw_));
+        NTSTATUS status = ktm_commit(raw_);
+
+        if (status == STATUS_RM_DISCONNECTED || status == STATUS_TRANSACTIONMANAGER_NOT_ONLINE)
+            throw outcome_unknown(status, detail::sentence(ktm_error, raw_));
+        check(status);
     }
     void
     rollback()
