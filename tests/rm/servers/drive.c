@@ -7,7 +7,8 @@
  * Starts the server in the directory and says how to reach it: a connection string, or a socket.
  * Then it obeys one line after the other and answers with a line each: 'ask SQL' with the first
  * column of the first row, 'kill' and 'again' with 'done'. The server ends with this program, and
- * this program with its input. Exit status 77: there is no such server on this machine.
+ * this program with its input; it removes the directory. Exit status 77: there is no such server on
+ * this machine.
  */
 #include <unistd.h>
 
@@ -75,6 +76,7 @@ static struct postgres postgres;
 static const char *
 start_postgres(void)
 {
+    setenv("PGOPTIONS", "-c client_min_messages=warning", 0);
     postgres_start(&postgres, NULL);
     return postgres.conninfo;
 }
@@ -181,5 +183,7 @@ main(int count, char **words)
     }
     free(line);
     kind->kill();
-    return EXIT_SUCCESS;
+    /* Whoever started us may be gone. */
+    execl("/bin/rm", "rm", "-rf", "--", directory, (char *)NULL);
+    return EXIT_FAILURE;
 }
