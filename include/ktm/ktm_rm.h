@@ -69,9 +69,10 @@ struct ktm_rm_author {
     /* 'work' is NULL after a restart. */
     enum ktm_rm_answer (*commit)(void *context, void *work, const struct ktm_rm_key *key);
     enum ktm_rm_answer (*rollback)(void *context, void *work, const struct ktm_rm_key *key);
-    /* Calls 'each' for everything that is prepared and not finished. What an older incarnation left
-     * and the TM does not know is then rolled back: presumed abort. For a last resource: for every
-     * sign there is; 'settled' is called for those that nobody will ask for any more. */
+    /* Calls 'each' for everything that is prepared and not finished, with the key it was prepared
+     * with; of that the enlistment may be left out. What an older incarnation left and the TM does
+     * not know is then rolled back: presumed abort. For a last resource: for every sign there is;
+     * 'settled' is called for those that nobody will ask for any more. */
     NTSTATUS (*list_in_doubt)(void *context, ktm_rm_each_key *each, void *list);
     /* The kit will not use the work any more. May be NULL. */
     void (*forget)(void *context, void *work);

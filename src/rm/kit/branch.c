@@ -590,12 +590,12 @@ static NTSTATUS
 recover_new(struct branch *branch, const GUID *enlistment)
 {
     struct ktm_rm *rm = branch->rm;
-    struct guid_link *left = guid_map_find(&rm->left, enlistment);
+    struct guid_link *left = guid_map_find(&rm->left, &branch->key.transaction);
     NTSTATUS status;
 
-    branch->key.enlistment = *enlistment;
     if (left) /* else it was finished before, or is a question whose answer is no */
         branch->key = container_of(left, struct left, link)->key;
+    branch->key.enlistment = *enlistment;
     status = NtOpenEnlistment(&branch->enlistment, ENLISTMENT_ALL_ACCESS, atomic_load(&rm->handle),
                               &branch->key.enlistment, NULL);
     if (status != STATUS_SUCCESS) {

@@ -36,7 +36,7 @@ struct ktm_rm {
     struct ktm_rm_options options;
     struct ktm_rm_author author;
     struct guid_map branches; /* by transaction, those that are not finished */
-    struct guid_map left; /* by enlistment: what earlier runs left prepared, until it is settled */
+    struct guid_map left; /* by transaction: what earlier runs left prepared, until it is settled */
     struct guid_map recovered; /* by transaction: what earlier runs had left, and became of it */
     struct list all;           /* the branches that are not finished */
     struct list debts;         /* those that something is to be tried again for */

@@ -34,7 +34,8 @@ struct listing {
     NTSTATUS status;
 };
 
-/* What this run prepares is under way and none of our business here. */
+/* What this run prepares is under way and none of our business here. By transaction, in which an RM
+ * is once: what somebody prepared may have been named before its enlistment had a GUID. */
 static void
 list_add(void *context, const struct ktm_rm_key *key)
 {
@@ -43,11 +44,11 @@ list_add(void *context, const struct ktm_rm_key *key)
     struct left *left;
 
     if (!guid_equal(&key->manager, &rm->identity) || key->incarnation >= rm->options.incarnation ||
-        guid_map_find(&rm->left, &key->enlistment))
+        guid_map_find(&rm->left, &key->transaction))
         return;
     left = calloc(1, sizeof(*left));
     if (left) {
-        left->link.guid = key->enlistment;
+        left->link.guid = key->transaction;
         left->key = *key;
     }
     if (!left || guid_map_add(&rm->left, &left->link) != STATUS_SUCCESS) {

@@ -2,6 +2,7 @@
 /* The contract under load: many transactions at once, and deaths that nobody chose. */
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,6 +82,65 @@ CONTRACT(all_under_way_at_once)
     }
     for (unsigned item = 0; item < count; item++)
         EXPECT_EQ(item % 3 != 0, play_agrees(&play, item));
+    play_close(&play);
+    play_destroy(&play);
+}
+
+/* ---- several in doubt ---- */
+
+enum { UNDECIDED = 5 };
+
+/* The last one to arrive takes all with it: everybody else has promised. */
+static void
+gather_and_die(struct play *play, enum moment moment)
+{
+    static _Atomic unsigned count;
+
+    (void)play;
+    if (moment != AT_PREPARE)
+        return;
+    if (atomic_fetch_add(&count, 1) + 1 == UNDECIDED)
+        kill(getpid(), SIGKILL);
+    pause();
+}
+
+static void
+die_with_all_prepared(struct play *play)
+{
+    struct worker workers[UNDECIDED];
+
+    play->look = gather_and_die;
+    play_open(play);
+    for (unsigned i = 0; i < UNDECIDED; i++) {
+        workers[i] = (struct worker){.play = play, .first = 3 * i + 1, .count = 1};
+        EXPECT_EQ(0, pthread_create(&workers[i].thread, NULL, work, &workers[i]));
+    }
+    for (;;)
+        pause();
+}
+
+/* All in the first recovery. RECOV-32 */
+CONTRACT(what_nobody_decided_is_rolled_back_all_of_it)
+{
+    struct play play;
+    pid_t child;
+    int status;
+
+    if (contract->at_once < UNDECIDED)
+        return;
+    play_create(&play, contract);
+    child = fork();
+    EXPECT(child >= 0);
+    play.incarnation++;
+    if (child == 0)
+        die_with_all_prepared(&play);
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    if (contract->prepared)
+        EXPECT_EQ(UNDECIDED, contract->prepared(play.resource));
+    play_open(&play);
+    for (unsigned i = 0; i < UNDECIDED; i++)
+        EXPECT(!play_agrees(&play, 3 * i + 1));
     play_close(&play);
     play_destroy(&play);
 }
