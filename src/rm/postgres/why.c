@@ -30,6 +30,11 @@ status_of(PGconn *connection, const char *state)
         {"0A", STATUS_NOT_SUPPORTED},             /* feature_not_supported */
     };
 
+    /* A statement that could not even be sent is refused by the client library, which finds out
+     * that the connection is lost when it reads: so after the crash of another server process,
+     * when a notice is still to be read. */
+    if (!state && PQstatus(connection) == CONNECTION_OK)
+        (void)PQconsumeInput(connection);
     if (PQstatus(connection) != CONNECTION_OK)
         return STATUS_RM_DISCONNECTED;
     for (size_t i = 0; state && i < ARRAY_SIZE(rows); i++)

@@ -239,3 +239,31 @@ TEST(a_forked_child_has_no_part_in_it)
     NtClose(transaction);
     scene_end(&scene);
 }
+
+/* Of a server process that crashes the others tell their clients, and end. */
+TEST(idle_connections_may_have_been_lost_with_another_ones_process)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    for (int i = 0; i < 3; i++) {
+        transaction = scene_begin(&scene, &tx);
+        scene_add(tx, 1, 1);
+        EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+        ktm_postgres_close(tx);
+        NtClose(transaction);
+        postgres_hurt(&scene.server, 0); /* the oldest is none of ours */
+        postgres_wait(&scene.server);
+    }
+    transaction = scene_begin(&scene, &tx);
+    postgres_hurt(&scene.server, 0);
+    postgres_wait(&scene.server);
+    EXPECT_STATUS(STATUS_RM_DISCONNECTED, ktm_postgres_exec(tx, "SELECT 1", 0, NULL, NULL));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+    ktm_postgres_close(tx);
+    NtClose(transaction);
+    EXPECT_EQ(103, scene_amount(&scene, 1));
+    scene_end(&scene);
+}

@@ -123,8 +123,8 @@ mariadb_enter(struct mariadb *server, const char *user)
     return connection;
 }
 
-static void
-wait_until_it_answers(struct mariadb *server)
+void
+mariadb_wait(struct mariadb *server)
 {
     MYSQL *connection = NULL;
 
@@ -148,7 +148,7 @@ wait_until_it_answers(struct mariadb *server)
 }
 
 void
-mariadb_again(struct mariadb *server, const char *settings)
+mariadb_launch(struct mariadb *server, const char *settings)
 {
     char command[4096];
 
@@ -161,7 +161,13 @@ mariadb_again(struct mariadb *server, const char *settings)
              server->directory, server->socket, server->directory, server->directory,
              settings ? settings : "");
     server->process = spawn(server, command);
-    wait_until_it_answers(server);
+}
+
+void
+mariadb_again(struct mariadb *server, const char *settings)
+{
+    mariadb_launch(server, settings);
+    mariadb_wait(server);
 }
 
 void

@@ -25,6 +25,9 @@ void mariadb_start(struct mariadb *server, const char *settings);
 void mariadb_again(struct mariadb *server, const char *settings); /* after stop or kill */
 void mariadb_stop(struct mariadb *server);                        /* as an administrator does */
 void mariadb_kill(struct mariadb *server);                        /* SIGKILL */
+/* 'again' in two halves: it is being started, and recovers; it answers. */
+void mariadb_launch(struct mariadb *server, const char *settings);
+void mariadb_wait(struct mariadb *server);
 
 /* A connection as 'user' (NULL: the administrator). It has to succeed. */
 MYSQL *mariadb_enter(struct mariadb *server, const char *user);

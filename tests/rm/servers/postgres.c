@@ -180,8 +180,8 @@ connect_to(struct postgres *server)
     return NULL;
 }
 
-static void
-wait_until_it_answers(struct postgres *server)
+void
+postgres_wait(struct postgres *server)
 {
     PGconn *connection = NULL;
 
@@ -205,7 +205,7 @@ wait_until_it_answers(struct postgres *server)
 }
 
 void
-postgres_again(struct postgres *server, const char *settings)
+postgres_launch(struct postgres *server, const char *settings)
 {
     char programs[256], command[2048];
     char *arguments[] = {"/bin/sh", "-c", command, NULL};
@@ -218,7 +218,13 @@ postgres_again(struct postgres *server, const char *settings)
              " -c max_wal_senders=0 -c wal_level=minimal -c restart_after_crash=on %s",
              programs, server->directory, server->directory, settings ? settings : "");
     server->process = spawn(server, arguments);
-    wait_until_it_answers(server);
+}
+
+void
+postgres_again(struct postgres *server, const char *settings)
+{
+    postgres_launch(server, settings);
+    postgres_wait(server);
 }
 
 void
@@ -264,6 +270,12 @@ postgres_stop(struct postgres *server)
     end_by(server, SIGINT);
 }
 
+void
+postgres_quit(struct postgres *server)
+{
+    end_by(server, SIGQUIT);
+}
+
 /* The parent of a process; 0: it has ended. */
 static pid_t
 parent_of(pid_t process)
@@ -303,29 +315,81 @@ remove_segment(const struct postgres *server)
 }
 
 /* The server's children have no children. */
+struct children {
+    pid_t all[512];
+    size_t count;
+};
+
+static struct children
+children_of(const struct postgres *server)
+{
+    struct children children = {.count = 0};
+    DIR *all = opendir("/proc");
+    struct dirent *entry;
+
+    while ((entry = readdir(all)))
+        if (atoi(entry->d_name) > 0 && parent_of(atoi(entry->d_name)) == server->process &&
+            children.count < ARRAY_SIZE(children.all))
+            children.all[children.count++] = atoi(entry->d_name);
+    closedir(all);
+    return children;
+}
+
+static bool
+have_ended(const struct children *children, unsigned milliseconds)
+{
+    for (size_t i = 0; i < children->count; i++)
+        for (; kill(children->all[i], 0) == 0; milliseconds -= 5) {
+            if (milliseconds < 5)
+                return false;
+            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+        }
+    return true;
+}
+
 void
 postgres_kill(struct postgres *server)
 {
-    pid_t children[512];
-    size_t count = 0;
-    DIR *all = opendir("/proc");
-    struct dirent *entry;
+    struct children children;
 
     if (server->process <= 0)
         return;
     kill(server->process, SIGSTOP); /* so that it makes no more of them */
-    while ((entry = readdir(all)))
-        if (atoi(entry->d_name) > 0 && parent_of(atoi(entry->d_name)) == server->process &&
-            count < ARRAY_SIZE(children))
-            children[count++] = atoi(entry->d_name);
-    closedir(all);
-    for (size_t i = 0; i < count; i++)
-        kill(children[i], SIGKILL);
+    children = children_of(server);
+    for (size_t i = 0; i < children.count; i++)
+        kill(children.all[i], SIGKILL);
     end_by(server, SIGKILL);
-    for (size_t i = 0; i < count; i++)
-        for (int wait = 0; wait < 1000 && kill(children[i], 0) == 0; wait++)
-            nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    EXPECT(have_ended(&children, WAIT_SECONDS * 1000));
     remove_segment(server);
+}
+
+void
+postgres_behead(struct postgres *server)
+{
+    struct children children;
+
+    if (server->process <= 0)
+        return;
+    kill(server->process, SIGSTOP);
+    children = children_of(server);
+    end_by(server, SIGKILL);
+    EXPECT(have_ended(&children, WAIT_SECONDS * 1000));
+    remove_segment(server);
+}
+
+void
+postgres_hurt(struct postgres *server, unsigned which)
+{
+    struct children children = children_of(server);
+
+    /* The others are ended for it; but not for one that was about to end by itself. */
+    EXPECT(children.count > 0);
+    for (size_t i = 0; i < children.count; i++) {
+        kill(children.all[(which + i) % children.count], SIGKILL);
+        if (have_ended(&children, 1000))
+            return;
+    }
+    test_fail(__FILE__, __LINE__, "the server's processes do not end");
 }
 
 /* ---- asking ---- */

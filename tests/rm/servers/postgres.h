@@ -32,6 +32,16 @@ void postgres_tool(struct postgres *server, const char *tool, const char *argume
 void postgres_keep(struct postgres *server);
 void postgres_restore(struct postgres *server);
 
+/* 'again' in two halves: it is being started, and recovers; it answers. */
+void postgres_launch(struct postgres *server, const char *settings);
+void postgres_wait(struct postgres *server);
+/* Other ways to end: at once, as an administrator can wish for; SIGKILL to the first process alone,
+ * whose children then end by themselves; and SIGKILL to one of the children, the 'which'th modulo
+ * their number: the server starts itself again, so it is running when it answers. */
+void postgres_quit(struct postgres *server);
+void postgres_behead(struct postgres *server);
+void postgres_hurt(struct postgres *server, unsigned which);
+
 /* The administrator's hands: one statement on a connection of its own; what it answers in the first
  * column of the first row, or "". It has to succeed. The text lives until the next call. */
 const char *postgres_ask(struct postgres *server, const char *sql);
