@@ -4,6 +4,8 @@
 #include "tests/rm/file/scene.h"
 
 #include <fcntl.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -440,17 +442,29 @@ TEST(a_file_system_that_cannot_is_refused_before_the_vote) /* FI-11 */
     scene_expect_clean();
 }
 
+/* A directory that is not on the file system of the tree, which may be in memory; NULL: none. */
+static const char *
+elsewhere(void)
+{
+    const char *const places[] = {test_directory(), "/dev/shm", "/var/tmp"};
+    struct stat here, there;
+
+    EXPECT(stat(scene_tree(), &here) == 0);
+    EACH (place, places)
+        if (stat(*place, &there) == 0 && here.st_dev != there.st_dev && access(*place, W_OK) == 0)
+            return *place;
+    return NULL;
+}
+
 TEST(another_mount_is_refused) /* FI-10 */
 {
     struct store *store;
-    char other[64];
-    struct stat here, there;
+    char other[4200];
 
     scene_reset(build);
-    if (stat("/dev/shm", &there) != 0 || stat(scene_tree(), &here) != 0 ||
-        here.st_dev == there.st_dev || access("/dev/shm", W_OK) != 0)
+    if (!elsewhere())
         SKIP("no second file system to write to");
-    snprintf(other, sizeof(other), "/dev/shm/ktm-test-%d", getpid());
+    snprintf(other, sizeof(other), "%s/ktm-test-%d", elsewhere(), getpid());
     struct work *work = open_work(&store);
     EXPECT_STATUS(STATUS_NOT_SAME_DEVICE, scene_do(work, &(struct op){RENAME, "a", other}));
     EXPECT(strstr(work->why.text, "different file systems"));
@@ -463,6 +477,28 @@ TEST(another_mount_is_refused) /* FI-10 */
     work_destroy(work);
     store_close(store);
     EXPECT(unlink(other) == 0);
+    scene_expect_clean();
+}
+
+/* The kernel does not rename across mounts, though it is one file system. */
+TEST(a_bind_mount_of_the_same_file_system_is_refused) /* FI-10 */
+{
+    struct store *store;
+
+    scene_reset(build);
+    if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount(scene_path("d"), scene_path("empty"), NULL, MS_BIND, NULL) != 0)
+        SKIP("nothing can be mounted here");
+    struct work *work = open_work(&store);
+    EXPECT_STATUS(STATUS_NOT_SAME_DEVICE, scene_do(work, &(struct op){RENAME, "a", "empty/a"}));
+    EXPECT(strstr(work->why.text, "mounts"));
+    EXPECT_OK(scene_do(work, &(struct op){PUT, "empty/new", "1"}));
+    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(work_commit(work));
+    work_destroy(work);
+    store_close(store);
+    EXPECT(umount(scene_path("empty")) == 0);
+    EXPECT(access(scene_path("d/new"), F_OK) == 0);
     scene_expect_clean();
 }
 

@@ -141,3 +141,67 @@ TEST(killed_behind_its_decision_all_is_committed) /* SQ-10 */
         EXPECT_EQ(0, unlink(scene.db));
     }
 }
+
+/* ---- between its commit and our log ---- */
+
+static int
+die_at_commit(unsigned kind, void *context, void *statement, void *nanoseconds)
+{
+    const char *sql = sqlite3_sql(statement);
+
+    (void)kind, (void)context, (void)nanoseconds;
+    if (sql && strcmp(sql, "COMMIT") == 0)
+        kill(getpid(), SIGKILL);
+    return 0;
+}
+
+/* In a child of its own, which dies when everybody is prepared, and SQLite's COMMIT is about to
+ * begin, or has just been done. */
+static void
+decide_and_die(struct scene *scene, bool has_committed)
+{
+    pid_t child = fork();
+    int status;
+
+    if (child == 0) {
+        scene_open(scene);
+        HANDLE transaction = scene_transaction(scene);
+        struct ktm_sqlite_tx *tx = scene_begin(scene, transaction);
+
+        scene_enlist_other(scene, transaction);
+        EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = v + 10"));
+        sqlite3_trace_v2(ktm_sqlite_db(tx),
+                         has_committed ? SQLITE_TRACE_PROFILE : SQLITE_TRACE_STMT, die_at_commit,
+                         NULL);
+        (void)!NtCommitTransaction(transaction, TRUE);
+        _exit(1);
+    }
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+}
+
+/* KTM asks whether it was committed, and the other one, which is prepared, is told the same. */
+TEST(what_no_log_of_ours_knows_is_told_by_the_row) /* SQ-10 */
+{
+    for (int is_wal = 0; is_wal < 2; is_wal++) {
+        struct scene scene;
+
+        set(&scene, is_wal);
+        scene.other_is_durable = true;
+        decide_and_die(&scene, true);
+        EXPECT_EQ(11, scene_number(&scene, "SELECT v FROM t"));
+        scene_open(&scene);
+        EXPECT_EQ(1, scene.committed);
+        EXPECT_EQ(0, scene.rolled_back);
+        EXPECT_EQ(0, ktm_rm_unfinished(scene.other));
+        scene_close(&scene);
+        decide_and_die(&scene, false);
+        scene_open(&scene);
+        EXPECT_EQ(1, scene.rolled_back);
+        EXPECT_EQ(1, scene.committed);
+        EXPECT_EQ(0, ktm_rm_unfinished(scene.other));
+        EXPECT_EQ(11, scene_number(&scene, "SELECT v FROM t"));
+        scene_close(&scene);
+        EXPECT_EQ(0, unlink(scene.db));
+    }
+}

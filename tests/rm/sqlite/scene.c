@@ -187,15 +187,16 @@ open_other(struct scene *scene)
     static const struct ktm_rm_author author = {
         .prepare = other_prepare, .commit = other_commit, .rollback = other_rollback};
     static const GUID identity = {.Data1 = 77};
+    static uint64_t incarnation;
 
     scene->other_votes = KTM_RM_DONE;
     EXPECT_OK(ktm_rm_open(scene->tm,
                           &(struct ktm_rm_options){.identity = &identity,
-                                                   .incarnation = 1,
+                                                   .incarnation = ++incarnation,
                                                    .author = &author,
                                                    .context = scene,
                                                    .mode = KTM_RM_CALLBACKS,
-                                                   .is_volatile = TRUE},
+                                                   .is_volatile = !scene->other_is_durable},
                           &scene->other));
 }
 
