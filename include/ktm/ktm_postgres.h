@@ -184,4 +184,17 @@ typedef void ktm_postgres_each(void *context, const struct ktm_postgres_prepared
 KTM_API NTSTATUS ktm_postgres_prepared(struct ktm_postgres_rm *rm, double age,
                                        ktm_postgres_each *each, void *context);
 
+/* ---- settling by hand -------------------------------------------------------------------------
+ */
+
+/* For an operator. What is prepared cannot be proved to be finished when the server was restored or
+ * promoted since, or has forgotten: then it is told as KTM_POSTGRES_UNFINISHED at each start, for
+ * ever. Who has looked at the rows, and put right what the outcome asks for ('is_committed' of the
+ * report), says with this, and a reason, that it is done. It is kept in the table 'ktm_settled' of
+ * the database, with the role and the time, and is asked only where nothing else can be proved: by
+ * the next try, or the next ktm_postgres_open, which tells it as KTM_POSTGRES_SETTLED. Answers:
+ * INVALID_PARAMETER (no reason), ACCESS_DENIED, RM_DISCONNECTED; why is in ktm_postgres_why. */
+KTM_API NTSTATUS ktm_postgres_settle(struct ktm_postgres_rm *rm, const GUID *transaction,
+                                     const char *reason);
+
 EXTERN_C_END

@@ -340,8 +340,8 @@ make(void *argument, const struct ktm_rm_key *key, void **work)
     return STATUS_SUCCESS;
 }
 
-static void
-keep_why(struct ktm_postgres_rm *rm, const struct explanation *why, NTSTATUS status)
+void
+rm_keep_why(struct ktm_postgres_rm *rm, const struct explanation *why, NTSTATUS status)
 {
     pthread_mutex_lock(&rm->mutex);
     explain_sentence(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
@@ -364,7 +364,7 @@ begin(struct making *making, struct ktm_postgres_tx **out)
     }
     status = ktm_rm_enlist(rm->kit, making->transaction, make, making, &work);
     if (status != STATUS_SUCCESS) {
-        keep_why(rm, &making->why, status);
+        rm_keep_why(rm, &making->why, status);
         if (making->owns_transaction)
             NtClose(making->transaction);
         return status;

@@ -5,7 +5,8 @@
  * "Does not exist" (42704) is not "done": it is also what a DBA's ROLLBACK PREPARED, a restored
  * cluster and a failed-over one leave. The transaction's number is in the name, and pg_xact_status
  * says what became of it; the number is to be trusted, because it was prepared and so durable, but
- * only in the cluster and on the timeline where it was. What cannot be proved stays unfinished.
+ * only in the cluster and on the timeline where it was. What cannot be proved stays unfinished,
+ * until somebody has looked and says that it is settled (settle.c).
  */
 #include "rm/postgres/postgres.h"
 
@@ -36,6 +37,13 @@ finished_as(const char *fate, bool commit, struct explanation *why)
     return FINISHED_OTHERWISE;
 }
 
+/* Nothing can be proved, and 'why' says so: a person may have looked. */
+static enum finished
+ask_people(struct session *session, const struct name *name, struct explanation *why)
+{
+    return settled_by_hand(session, &name->transaction, why) ? FINISHED : NOT_FINISHED;
+}
+
 static enum finished
 ask_fate(struct session *session, const struct name *name, bool commit, struct explanation *why)
 {
@@ -47,17 +55,20 @@ ask_fate(struct session *session, const struct name *name, bool commit, struct e
     snprintf(number, sizeof(number), "%" PRIu64, name->xid);
     result = PQexecParams(session->connection, "SELECT pg_xact_status($1::xid8)", 1, NULL, values,
                           NULL, NULL, 0);
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         /* 22023: a number that this server has not given out yet. */
         (void)!explain_result(why, session->connection, result,
                               "the prepared transaction is gone, and its fate is not known");
-    else if (PQgetisnull(result, 0, 0))
+        finished = ask_people(session, name, why);
+    } else if (PQgetisnull(result, 0, 0)) {
         explain_sentence(why,
                          "the prepared transaction is gone, and the server has forgotten how "
                          "transaction %s has ended",
                          number);
-    else
+        finished = ask_people(session, name, why);
+    } else {
         finished = finished_as(PQgetvalue(result, 0, 0), commit, why);
+    }
     PQclear(result);
     return finished;
 }
@@ -75,7 +86,7 @@ prove(struct session *session, const struct name *name, bool commit, struct expl
                          "the prepared transaction '%s' is not there, and this is not the server "
                          "it was prepared on, or one that was restored or promoted since",
                          name->gid);
-        return NOT_FINISHED;
+        return ask_people(session, name, why);
     }
     return ask_fate(session, name, commit, why);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The resource manager for PostgreSQL: sessions with it (session.c), the names of prepared
- * transactions (name.c), their outcome (outcome.c), what the kit asks (author.c), single-phase
- * commits (alone.c), what applications call (ktm_postgres.c, statement.c).
+ * transactions (name.c), their outcome (outcome.c, settle.c), what the kit asks (author.c),
+ * single-phase commits (alone.c), what applications call (ktm_postgres.c, statement.c).
  *
  * Locks: 'mutex' of the RM for its lists, never held across a statement; 'mutex' of a transaction
  * while something is said on its session; 'reserve_mutex' for the one session that phase two can
@@ -175,6 +175,11 @@ void outcome_add_orphan(struct ktm_postgres_rm *rm, const struct name *name);
 /* Tries to roll orphans back. */
 void outcome_tend_orphans(struct ktm_postgres_rm *rm);
 
+/* ---- settle.c ---- */
+
+/* Has somebody said so; and in 'why' who, when and why. */
+bool settled_by_hand(struct session *session, const GUID *transaction, struct explanation *why);
+
 /* ---- alone.c ---- */
 
 /* Finds or makes the table; without it single-phase commits are not offered. */
@@ -195,6 +200,9 @@ void tx_undo(struct ktm_postgres_tx *tx, enum ktm_postgres_state state);
 void tx_hold(struct ktm_postgres_tx *tx);
 void tx_release(struct ktm_postgres_tx *tx);
 void rm_release(struct ktm_postgres_rm *rm);
+
+/* What ktm_postgres_why says from now on. */
+void rm_keep_why(struct ktm_postgres_rm *rm, const struct explanation *why, NTSTATUS status);
 
 static inline NTSTATUS must_use
 rm_check(const struct ktm_postgres_rm *rm, pid_t process)

@@ -392,6 +392,13 @@ TEST(redelivery_on_another_timeline_stays_unfinished) /* PG-07 */
     EXPECT_EQ(KTM_POSTGRES_UNFINISHED, scene.last.kind);
     EXPECT(strstr(scene.told, "promoted"));
     EXPECT_EQ(1, ktm_rm_unfinished(ktm_postgres_kit(scene.rm)));
+    /* Until an operator has looked [PG-23]. */
+    EXPECT_OK(ktm_postgres_settle(scene.rm, &scene.last.transaction, "it is there"));
+    scene_close(&scene);
+    scene_open(&scene);
+    EXPECT_EQ(KTM_POSTGRES_SETTLED, scene.last.kind);
+    EXPECT(strstr(scene.told, "it is there"));
+    EXPECT_EQ(0, ktm_rm_unfinished(ktm_postgres_kit(scene.rm)));
     scene_end(&scene);
 }
 
