@@ -119,12 +119,6 @@ CONTRACT(who_only_looks_prepares_nothing)
 
 /* ---- deaths ---- */
 
-static bool
-can_die(const struct contract *contract, enum victim victim)
-{
-    return victim == CLIENT || contract->kill;
-}
-
 static void
 die_and_agree(struct play *play, enum moment moment, enum victim victim, unsigned item)
 {
@@ -155,8 +149,6 @@ die_at_every_step(const struct contract *contract, enum victim victim)
     struct play play;
     unsigned item = 1;
 
-    if (!can_die(contract, victim))
-        return;
     play_create(&play, contract);
     for (int first = 0; first < 2; first++)
         for (enum moment moment = AT_BEGIN; moment < MOMENTS; moment++) {
@@ -174,12 +166,12 @@ CONTRACT(the_client_dies_at_every_step)
     die_at_every_step(contract, CLIENT);
 }
 
-CONTRACT(the_server_dies_at_every_step)
+CONTRACT_WITH(NEEDS_SERVER, the_server_dies_at_every_step)
 {
     die_at_every_step(contract, SERVER);
 }
 
-CONTRACT(both_die_at_every_step)
+CONTRACT_WITH(NEEDS_SERVER, both_die_at_every_step)
 {
     die_at_every_step(contract, BOTH);
 }
@@ -235,14 +227,12 @@ kill_when_prepared(struct play *play, enum moment moment)
     play->contract->kill(play->resource);
 }
 
-CONTRACT(a_resource_that_is_away_in_phase_two_is_told_when_it_is_back)
+CONTRACT_WITH(NEEDS_SERVER, a_resource_that_is_away_in_phase_two_is_told_when_it_is_back)
 {
     struct play play;
     HANDLE transaction;
     unsigned item = 1;
 
-    if (!contract->kill || !contract->prepared)
-        return;
     play_create(&play, contract);
     play.mode = KTM_RM_THREAD;
     play.patience_ms = 300;
@@ -270,12 +260,10 @@ interfere(struct play *play, enum moment moment)
         play->contract->interfere(play->resource);
 }
 
-CONTRACT(interference_is_told)
+CONTRACT_WITH(NEEDS_INTERFERENCE, interference_is_told)
 {
     struct play play;
 
-    if (!contract->interfere)
-        return;
     play_create(&play, contract);
     play_open(&play);
     play.look = interfere;

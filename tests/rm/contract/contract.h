@@ -5,7 +5,7 @@
  * To add one: write on_NAME.c with a 'const struct contract contract_NAME' of the functions below,
  * and its line in the list of play.c; tests/rm/CMakeLists.txt builds it when its library is built.
  * A test is then called rm/contract/<file>/<title>/<NAME>. A function that may be NULL stands for
- * something the resource does not have; the tests that are about it leave it out.
+ * something the resource does not have; there are no tests of it then that are about that.
  *
  * The resource keeps items, each a number, which are there or are not. The work of a transaction
  * makes an item be there. Whoever looks from outside sees what is committed.
@@ -53,15 +53,22 @@ struct contract {
 
 /* ---- the tests ---- */
 
-typedef void contract_test(const struct contract *contract);
-void contract_register(const char *title, const char *file, int line, contract_test *run);
+/* What a resource must have for a test: many transactions at once; a server that can be killed, and
+ * asked what is prepared; somebody who can end what is prepared. */
+enum contract_needs { NEEDS_NOTHING, NEEDS_MANY, NEEDS_SERVER, NEEDS_INTERFERENCE };
 
-/* A test of every resource manager; a function body with 'contract' follows. */
-#define CONTRACT(title)                                                                            \
+typedef void contract_test(const struct contract *contract);
+void contract_register(const char *title, const char *file, int line, contract_test *run,
+                       enum contract_needs needs);
+
+/* A test of every resource manager; a function body with 'contract' follows. The second one: of
+ * those that have what it needs. */
+#define CONTRACT(title) CONTRACT_WITH(NEEDS_NOTHING, title)
+#define CONTRACT_WITH(needs, title)                                                                \
     static void contract_##title(const struct contract *contract);                                 \
     static void __attribute__((constructor)) register_##title(void)                                \
     {                                                                                              \
-        contract_register(#title, __FILE__, __LINE__, contract_##title);                           \
+        contract_register(#title, __FILE__, __LINE__, contract_##title, needs);                    \
     }                                                                                              \
     static void contract_##title(const struct contract *contract)
 

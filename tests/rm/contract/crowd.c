@@ -60,14 +60,12 @@ CONTRACT(many_at_once)
 }
 
 /* All of them under way before the first is committed. */
-CONTRACT(all_under_way_at_once)
+CONTRACT_WITH(NEEDS_MANY, all_under_way_at_once)
 {
     unsigned count = test_sweep_is_short() ? contract->at_once / 8 : contract->at_once;
     HANDLE transactions[200];
     struct play play;
 
-    if (count == 0)
-        return;
     play_create(&play, contract);
     play_open(&play);
     for (unsigned item = 0; item < count; item++) {
@@ -120,14 +118,13 @@ die_with_all_prepared(struct play *play)
 }
 
 /* All in the first recovery. RECOV-32 */
-CONTRACT(what_nobody_decided_is_rolled_back_all_of_it)
+CONTRACT_WITH(NEEDS_MANY, what_nobody_decided_is_rolled_back_all_of_it)
 {
     struct play play;
     pid_t child;
     int status;
 
-    if (contract->at_once < UNDECIDED)
-        return;
+    EXPECT(contract->at_once >= UNDECIDED);
     play_create(&play, contract);
     child = fork();
     EXPECT(child >= 0);

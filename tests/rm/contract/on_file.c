@@ -88,6 +88,8 @@ is_there(void *resource, unsigned item)
     return access(path, F_OK) == 0;
 }
 
+/* There is no server; a file system that is away, and what others do to the files, is the matter of
+ * rm/file/foreign. */
 const struct contract contract_file = {
     .name = "file",
     .at_once = 200,

@@ -2,6 +2,7 @@
 /* The contract's view of a SQLite database, one that prepares and one that decides as last
  * resource: an item is a row. */
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -134,6 +135,35 @@ prepared(void *resource)
     return count;
 }
 
+/* Somebody puts the journal back by hand. While we live our lock keeps everybody from it, and then
+ * any SQLite rolls back by it: what was decided is undone, and stays unfinished, for the names are
+ * not those of anything that we did. */
+static void
+interfere(void *resource)
+{
+    struct database *database = resource;
+    char parked[1024] = "", journal[1024];
+    DIR *directory = opendir(database->directory);
+    struct dirent *entry;
+
+    EXPECT(directory != NULL);
+    while ((entry = readdir(directory)))
+        if (strncmp(entry->d_name, "items.db-ktm.", strlen("items.db-ktm.")) == 0)
+            snprintf(parked, sizeof(parked), "%s/%s", database->directory, entry->d_name);
+    closedir(directory);
+    EXPECT(parked[0]);
+    snprintf(journal, sizeof(journal), "%s-journal", database->path);
+    EXPECT_EQ(0, renameat2(AT_FDCWD, parked, AT_FDCWD, journal, RENAME_EXCHANGE));
+}
+
+static bool
+was_told(void *resource)
+{
+    return ktm_rm_unfinished(kit(resource)) > 0;
+}
+
+/* There is no server, so nothing that is away, or dies, but this process and the directory: for
+ * those see rm/sqlite/recovery and tests/examples/till.py. Writers wait for one another. */
 const struct contract contract_sqlite = {
     .name = "sqlite",
     .create = create,
@@ -144,8 +174,11 @@ const struct contract contract_sqlite = {
     .work = work,
     .is_there = is_there,
     .prepared = prepared,
+    .interfere = interfere,
+    .was_told = was_told,
 };
 
+/* Nothing of it is ever prepared, so there is nothing to come between. */
 const struct contract contract_sqlite_last = {
     .name = "sqlite_last",
     .create = create_last,

@@ -48,13 +48,32 @@ run_row(void)
             rows[i].run(rows[i].contract);
 }
 
+static bool
+has(const struct contract *contract, enum contract_needs needs)
+{
+    switch (needs) {
+    case NEEDS_MANY:
+        return contract->at_once > 0;
+    case NEEDS_SERVER:
+        return contract->kill && contract->prepared;
+    case NEEDS_INTERFERENCE:
+        return contract->interfere != NULL;
+    default:
+        return true;
+    }
+}
+
 void
-contract_register(const char *title, const char *file, int line, contract_test *run)
+contract_register(const char *title, const char *file, int line, contract_test *run,
+                  enum contract_needs needs)
 {
     EACH (contract, contracts) {
-        struct row *row = &rows[row_count++];
+        struct row *row;
         char *name;
 
+        if (!has(*contract, needs))
+            continue;
+        row = &rows[row_count++];
         if (row_count == ARRAY_SIZE(rows) || asprintf(&name, "%s/%s", title, (*contract)->name) < 0)
             abort();
         *row = (struct row){.run = run, .contract = *contract};
