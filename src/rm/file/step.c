@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "rm/file/sha256.h"
+#include "base/sha256.h"
 
 NTSTATUS
 step_begin(struct work *work, const char *verb)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* SHA-256, after FIPS 180-4 sections 4.1.2, 5.1.1, 6.2. */
-#include "rm/file/sha256.h"
+#include "base/sha256.h"
 
 /* The first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t constants[64] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "rm/file/sha256.h"
+#include "base/sha256.h"
 
 #include "tests/test.h"
 
