@@ -92,6 +92,9 @@ struct ktm_rm_author {
     enum ktm_rm_answer (*outcome)(void *context, const struct ktm_rm_key *key);
     /* Last resource: nobody will ask for the sign any more. May be NULL: then signs are kept. */
     void (*settled)(void *context, const struct ktm_rm_key *key);
+    /* The work is enlisted, by ktm_rm_enlist, which has not returned yet: the key is whole now.
+     * Must not wait for anything. May be NULL. */
+    void (*enlisted)(void *context, void *work, const struct ktm_rm_key *key);
 };
 
 /* Who calls the author's functions. */
@@ -139,6 +142,7 @@ KTM_API void ktm_rm_close(struct ktm_rm *rm);
  * (after 'hold'). The transaction handle needs TRANSACTION_ENLIST and _QUERY_INFORMATION. Answers:
  * what 'make' says; those of NtCreateEnlistment, TRANSACTION_NOT_ACTIVE above all, and for a last
  * resource TRANSACTION_SUPERIOR_EXISTS (there is one already); RM_NOT_ACTIVE (it was shut down). */
+/* 'key' has no enlistment yet: that comes after it (enlisted). */
 typedef NTSTATUS ktm_rm_make(void *argument, const struct ktm_rm_key *key, void **work);
 KTM_API NTSTATUS ktm_rm_enlist(struct ktm_rm *rm, HANDLE transaction, ktm_rm_make *make,
                                void *argument, void **work);

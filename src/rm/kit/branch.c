@@ -495,6 +495,8 @@ branch_enlist(struct branch *branch, HANDLE transaction, ktm_rm_make *make, void
         }
         return status;
     }
+    if (rm->author.enlisted)
+        rm->author.enlisted(rm->options.context, made, &branch->key);
     state_set(branch, BRANCH_ACTIVE);
     *work = made;
     return STATUS_SUCCESS;

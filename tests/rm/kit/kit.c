@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/guid.h"
 #include "ktm_rm.h"
 #include "sys/thread.h"
 #include "tests/test.h"
@@ -24,7 +25,7 @@ struct paper {
     unsigned refuse;                   /* so many commits and rollbacks are not possible */
     const struct ktm_rm_key *in_doubt; /* what it finds left */
     size_t in_doubt_count;
-    struct ktm_rm_key last;
+    struct ktm_rm_key last, enlisted;
 };
 
 static void
@@ -98,12 +99,24 @@ paper_hold(void *context, void *work)
     say(context, 'h', work, NULL);
 }
 
+static void
+paper_enlisted(void *context, void *work, const struct ktm_rm_key *key)
+{
+    struct paper *paper = context;
+
+    (void)work;
+    pthread_mutex_lock(&paper->mutex);
+    paper->enlisted = *key;
+    pthread_mutex_unlock(&paper->mutex);
+}
+
 static const struct ktm_rm_author author = {.prepare = paper_prepare,
                                             .commit = paper_commit,
                                             .rollback = paper_rollback,
                                             .list_in_doubt = paper_list,
                                             .forget = paper_forget,
-                                            .hold = paper_hold};
+                                            .hold = paper_hold,
+                                            .enlisted = paper_enlisted};
 
 static struct paper
 paper_blank(void)
@@ -432,6 +445,42 @@ TEST(what_nobody_knows_is_rolled_back_if_it_is_ours_and_old)
         ktm_rm_close(rm);
         NtClose(tm);
     }
+}
+
+/* Names made before the enlistment do not have it; each of them is one all the same. */
+TEST(keys_without_an_enlistment_are_told_apart_by_the_transaction)
+{
+    static const struct ktm_rm_key keys[] = {
+        {.transaction = {.Data1 = 1}, .manager = identity, .incarnation = 1},
+        {.transaction = {.Data1 = 2}, .manager = identity, .incarnation = 1},
+        {.transaction = {.Data1 = 3}, .manager = identity, .incarnation = 1},
+    };
+    struct paper paper = paper_blank();
+    HANDLE tm = tm_open();
+    struct ktm_rm *rm;
+
+    paper.in_doubt = keys;
+    paper.in_doubt_count = ARRAY_SIZE(keys);
+    rm = rm_open(tm, &paper, KTM_RM_THREAD);
+    EXPECT_TEXT("RRR", paper.said);
+    ktm_rm_close(rm);
+    NtClose(tm);
+}
+
+TEST(who_is_enlisted_is_told_the_whole_key)
+{
+    struct paper paper = paper_blank();
+    HANDLE tm = tm_open(), tx = tx_open(tm);
+    struct ktm_rm *rm = rm_open(tm, &paper, KTM_RM_CALLBACKS);
+    void *work;
+
+    EXPECT_OK(ktm_rm_enlist(rm, tx, make, &paper, &work));
+    EXPECT_OK(NtCommitTransaction(tx, TRUE));
+    EXPECT(!guid_is_zero(&paper.enlisted.enlistment));
+    EXPECT_BYTES(&paper.last, &paper.enlisted, sizeof(paper.last)); /* as at the vote */
+    NtClose(tx);
+    ktm_rm_close(rm);
+    NtClose(tm);
 }
 
 TEST(a_shut_down_settles_everything_and_a_new_start_works)
