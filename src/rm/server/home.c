@@ -144,20 +144,27 @@ print(const struct home *home, char text[TEXT_SIZE])
     return true;
 }
 
+NTSTATUS
+file_replace(const char *directory, const char *path, const char *text, struct explanation *why)
+{
+    char fresh[4200];
+
+    if (snprintf(fresh, sizeof(fresh), "%s" NEW, path) >= (int)sizeof(fresh))
+        return explain(why, status_raise(STATUS_NAME_TOO_LONG), "'%s' is too long", path);
+    if (!write_new(fresh, text) || rename(fresh, path) != 0 || !sync_directory(directory))
+        return failed(why, "written", path);
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS
 home_write(const struct home *home, struct explanation *why)
 {
-    char text[TEXT_SIZE], fresh[4200];
+    char text[TEXT_SIZE];
 
     if (!print(home, text))
         return explain(why, status_raise(STATUS_NAME_TOO_LONG),
                        "the connection string for '%s' is too long", home->path);
-    if (snprintf(fresh, sizeof(fresh), "%s" NEW, home->path) >= (int)sizeof(fresh))
-        return explain(why, status_raise(STATUS_NAME_TOO_LONG), "'%s' is too long", home->path);
-    if (!write_new(fresh, text) || rename(fresh, home->path) != 0 ||
-        !sync_directory(home->directory))
-        return failed(why, "written", home->path);
-    return STATUS_SUCCESS;
+    return file_replace(home->directory, home->path, text, why);
 }
 
 /* The lines that may be missing. */

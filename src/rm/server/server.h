@@ -48,6 +48,14 @@ void home_init(struct home *home);
 NTSTATUS home_known(const char *directory, const char *kind, ktm_resource_each *each,
                     void *context) must_use;
 
+/* A file of 'directory' is this text from now on, whole and durably. */
+NTSTATUS file_replace(const char *directory, const char *path, const char *text,
+                      struct explanation *why) must_use;
+/* The transaction manager that a resource manager was given, or, for NULL, that of the home; and
+ * which one it is. '*owns': to be closed. */
+NTSTATUS manager_take(HANDLE given, const char *home, HANDLE *tm, bool *owns, GUID *id,
+                      struct explanation *why) must_use;
+
 /* ---- connection strings: conninfo.c ---- */
 
 #define CONNINFO_SIZE 4096
