@@ -9,7 +9,7 @@ foreach(room IN LISTS KTM_ROOMS)
     list(APPEND KTM_SOURCES ${found})
 endforeach()
 # Resource managers that need a client library become libraries of their own (design section 1).
-list(FILTER KTM_SOURCES EXCLUDE REGEX "/src/rm/(server|sqlite|postgres|mariadb)/")
+list(FILTER KTM_SOURCES EXCLUDE REGEX "/src/rm/(server|sqlite|postgres|mariadb|xa|xa_helper|sqlite_xa|tx)/")
 # The simulated system and the fault layer serve tests only: in ktm_internal, not in the product.
 set(KTM_TWIN_SOURCES ${KTM_SOURCES})
 list(FILTER KTM_TWIN_SOURCES INCLUDE REGEX "/src/sys/(sim[a-z_]*|fault)\\.c$")

@@ -15,12 +15,16 @@ list(FILTER KTM_SYS_SOURCES EXCLUDE REGEX "/(sim[a-z_]*|fault)\\.c$")
 
 file(GLOB KTM_SERVER_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/rm/server/*.c)
 
-# ktm_add_manager(NAME MODULE [SOURCES…]): MODULE is the client library's name in pkg-config; those of
-# a database server share src/rm/server.
+# ktm_add_manager(NAME MODULE [SOURCES…]): MODULE is the client library's name in pkg-config, "" when it
+# needs none; all but SQLite's share src/rm/server.
 function(ktm_add_manager name module)
     string(TOUPPER ${name} upper)
     file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/rm/${name}/*.c)
-    pkg_check_modules(KTM_${upper} ${module})
+    if(module)
+        pkg_check_modules(KTM_${upper} ${module})
+    else()
+        set(KTM_${upper}_FOUND TRUE)
+    endif()
     if(NOT KTM_${upper}_FOUND OR NOT sources)
         message(STATUS "libktm-${name}: ${module} is not installed, it is left out")
         return()
@@ -52,6 +56,10 @@ function(ktm_add_manager name module)
 
     set(KTM_MANAGER ${name})
     set(KTM_MODULE ${module})
+    set(KTM_STORE ${module})
+    if(NOT module)
+        set(KTM_STORE "switches of ${upper}")
+    endif()
     configure_file(${PROJECT_SOURCE_DIR}/cmake/ktm-manager.pc.in ktm-${name}.pc @ONLY)
     install(FILES ${PROJECT_BINARY_DIR}/ktm-${name}.pc
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
@@ -63,3 +71,28 @@ endfunction()
 ktm_add_manager(postgres libpq)
 ktm_add_manager(sqlite sqlite3 ${KTM_SYS_SOURCES})
 ktm_add_manager(mariadb libmariadb)
+ktm_add_manager(xa "")
+
+# A switch of XA over SQLite, for transaction managers of others: what prepares in libktm-sqlite.so, without
+# what speaks KTM.
+if(TARGET ktm-sqlite)
+    file(GLOB switch_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/rm/sqlite_xa/*.c)
+    foreach(part connection park shim rm store words)
+        list(APPEND switch_sources ${PROJECT_SOURCE_DIR}/src/rm/sqlite/${part}.c)
+    endforeach()
+    add_library(ktm-sqlite-xa SHARED ${switch_sources} ${KTM_BASE_SOURCES} ${KTM_SYS_SOURCES})
+    target_compile_definitions(ktm-sqlite-xa PRIVATE KTM_SHIM_NAME="ktm-xa-prepare")
+    target_link_libraries(ktm-sqlite-xa PRIVATE ktm_flags ktm_sqlite_client)
+    set_target_properties(ktm-sqlite-xa PROPERTIES
+        VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+    install(TARGETS ktm-sqlite-xa LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+
+# The process in which libktm-xa.so calls switches; the library looks for it beside itself, in 'ktm'. What
+# switches call of it has to be found: hence the exports.
+file(GLOB helper_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/rm/xa_helper/*.c)
+add_executable(ktm-xa-helper ${helper_sources} ${PROJECT_SOURCE_DIR}/src/rm/xa/switch.c
+    ${PROJECT_SOURCE_DIR}/src/rm/xa/quirk.c ${KTM_BASE_SOURCES})
+target_link_libraries(ktm-xa-helper PRIVATE ktm_flags)
+set_target_properties(ktm-xa-helper PROPERTIES ENABLE_EXPORTS TRUE)
+install(TARGETS ktm-xa-helper DESTINATION ${CMAKE_INSTALL_LIBDIR}/ktm)

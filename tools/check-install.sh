@@ -68,7 +68,7 @@ cmake --build "$scratch/build" >>"$scratch/log"
 runs "find_package, shared" "$scratch/build/by_shared"
 runs "find_package, static" "$scratch/build/by_static"
 
-for source in "$scratch"/sqlite.c "$scratch"/postgres.c "$scratch"/mariadb.c; do
+for source in "$scratch"/sqlite.c "$scratch"/postgres.c "$scratch"/mariadb.c "$scratch"/xa.c; do
     [ -f "$source" ] || continue
     manager=$(basename "$source" .c)
     mkdir "$scratch/use-$manager"

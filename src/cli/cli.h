@@ -35,7 +35,7 @@ extern const struct verb *const verbs[];
 const struct verb *verb_find(const char *name);
 
 extern const struct verb verb_apply, verb_recover, verb_status, verb_clock, verb_tx, verb_log,
-    verb_version, verb_help;
+    verb_xa, verb_version, verb_help;
 
 /* ---- arguments ---- */
 

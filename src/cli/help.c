@@ -6,8 +6,8 @@
 #include <string.h>
 
 const struct verb *const verbs[] = {
-    &verb_apply, &verb_recover, &verb_status, &verb_clock, &verb_tx,
-    &verb_log,   &verb_version, &verb_help,   NULL,
+    &verb_apply, &verb_recover, &verb_status,  &verb_clock, &verb_tx,
+    &verb_log,   &verb_xa,      &verb_version, &verb_help,  NULL,
 };
 
 const struct verb *

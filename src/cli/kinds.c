@@ -119,6 +119,22 @@ kind_load(const char *name, struct complaint *why, const struct ktm_resource_kin
     return STATUS_SUCCESS;
 }
 
+NTSTATUS
+kind_function(const char *name, const char *function, struct complaint *why, void **out)
+{
+    const struct ktm_resource_kind *kind;
+    Dl_info info;
+
+    TRY(kind_load(name, why, &kind));
+    *out = dladdr(kind, &info) ? dlsym(dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD), function)
+                               : NULL;
+    return *out ? STATUS_SUCCESS
+                : complain(why, STATUS_NOT_SUPPORTED,
+                           "libktm-%s has no %s: install those of one "
+                           "version",
+                           name, function);
+}
+
 /* ---- those of a home ---- */
 
 static bool

@@ -16,6 +16,10 @@
 NTSTATUS kind_load(const char *name, struct complaint *why,
                    const struct ktm_resource_kind **out) must_use;
 
+/* A function of that kind's library alone. Answers: those of kind_load. */
+NTSTATUS kind_function(const char *name, const char *function, struct complaint *why,
+                       void **out) must_use;
+
 struct kinds_visitor {
     void (*resource)(void *context, const struct ktm_resource_kind *kind,
                      const struct ktm_resource *resource);

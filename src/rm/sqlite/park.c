@@ -132,6 +132,16 @@ park_is_shut(struct park *park)
     return kind_of(park, park->journal, &kind) == STATUS_SUCCESS && kind == TREE_DIRECTORY;
 }
 
+bool
+park_is_parked(struct park *park, const struct ktm_rm_key *key)
+{
+    enum tree_kind kind;
+    char name[NAME_SIZE];
+
+    name_of(park, key, name);
+    return park_is_shut(park) && kind_of(park, name, &kind) == STATUS_SUCCESS && kind == TREE_FILE;
+}
+
 struct listing {
     struct park *park;
     ktm_rm_each_key *each; /* or: */

@@ -62,6 +62,8 @@ NTSTATUS park_rollback_again(struct park *park, const struct ktm_rm_key *key,
 /* Removes a gate that nobody's journal belongs to; under the guard. */
 NTSTATUS park_sweep(struct park *park, struct words *why) must_use;
 
+/* Is its journal parked behind the gate? */
+bool park_is_parked(struct park *park, const struct ktm_rm_key *key);
 /* Is there a gate? */
 bool park_is_shut(struct park *park);
 /* The keys in all names, prepared or not. */

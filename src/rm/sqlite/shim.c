@@ -10,7 +10,11 @@
 
 #include "sys/thread.h"
 
-#define NAME "ktm-prepare"
+/* Each library that has a copy of this layer registers its own. */
+#ifndef KTM_SHIM_NAME
+#define KTM_SHIM_NAME "ktm-prepare"
+#endif
+#define NAME KTM_SHIM_NAME
 
 /* What a device can do that leaves SQLite's way of committing as it is. */
 #define HARMLESS                                                                                   \

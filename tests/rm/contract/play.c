@@ -14,7 +14,7 @@
 #include "base/guid.h"
 
 extern const struct contract contract_file, contract_postgres, contract_sqlite, contract_mariadb;
-extern const struct contract contract_sqlite_last;
+extern const struct contract contract_sqlite_last, contract_xa, contract_xa_helpers;
 
 static const struct contract *const contracts[] = {
     &contract_file,
@@ -26,6 +26,9 @@ static const struct contract *const contracts[] = {
 #endif
 #ifdef KTM_CONTRACT_MARIADB
     &contract_mariadb,
+#endif
+#ifdef KTM_CONTRACT_XA
+    &contract_xa,       &contract_xa_helpers,
 #endif
 };
 
