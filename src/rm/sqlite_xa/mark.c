@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/sha256.h"
 
 #define MARK "-xa."
-#define HEAD "ktm-xid1"
+#define HEAD 0x316469782d6d746bu /* "ktm-xid1" */
 
 /* As stored: little-endian. */
 #define MARK_SIZE (8 + 3 * 8 + XIDDATASIZE)
@@ -29,7 +30,7 @@ static void
 print(const XID *xid, uint8_t out[MARK_SIZE])
 {
     memset(out, 0, MARK_SIZE);
-    memcpy(out, HEAD, 8);
+    le64_put(out, HEAD);
     le64_put(out + 8, (uint64_t)xid->formatID);
     le64_put(out + 16, (uint64_t)xid->gtrid_length);
     le64_put(out + 24, (uint64_t)xid->bqual_length);
@@ -121,7 +122,7 @@ mark_read(struct park *park, const struct ktm_rm_key *key, XID *xid)
     TRY(tree_open(park->tree, park->fd, name, TREE_OPEN_READ, &fd));
     TRY(tree_read(park->tree, fd, bytes, sizeof(bytes), 0, &got));
     memset(xid, 0, sizeof(*xid));
-    if (got == sizeof(bytes) && memcmp(bytes, HEAD, 8) == 0) {
+    if (got == sizeof(bytes) && le64_get(bytes) == HEAD) {
         xid->formatID = (long)le64_get(bytes + 8);
         xid->gtrid_length = (long)le64_get(bytes + 16);
         xid->bqual_length = (long)le64_get(bytes + 24);

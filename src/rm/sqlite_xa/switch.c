@@ -121,7 +121,7 @@ sweep_guarded(struct ktm_sqlite_rm *rm, struct sweep *sweep, struct words *why)
         if (status == STATUS_SUCCESS)
             mark_remove(&rm->park, &sweep->keys[i]);
     }
-    status = park_sweep(&rm->park, why);
+    (void)!park_sweep(&rm->park, why); /* what stays is swept another time */
 }
 
 static NTSTATUS
@@ -216,7 +216,6 @@ instance_destroy(struct instance *instance)
 static int
 xa_open(char *info, int rmid, long flags)
 {
-    struct instance *instance = NULL;
     int slot, code = XA_OK;
 
     if (flags & TMASYNC)
@@ -229,7 +228,7 @@ xa_open(char *info, int rmid, long flags)
         code = XAER_PROTO;
     for (int i = 0; slot < 0 && i < OPEN_MAX; i++)
         if (!instances[i]) {
-            instances[i] = instance = instance_create(info, rmid);
+            instances[i] = instance_create(info, rmid);
             slot = i;
         }
     if (code == XA_OK && (slot < 0 || !instances[slot]))

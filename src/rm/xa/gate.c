@@ -210,7 +210,7 @@ static NTSTATUS
 must_list(struct gate *gate, const XID *first, const XID *second)
 {
     size_t wanted = (first != NULL) + (second != NULL);
-    struct listing listing;
+    struct listing listing = {.gate = gate};
 
     for (unsigned i = 0; i < looks(gate); i++) {
         TRY(list(gate, &listing));
@@ -247,7 +247,7 @@ end_branch(struct gate *gate, enum xa_op op, const XID *xid, int *code)
 static NTSTATUS
 must_end(struct gate *gate, enum xa_op op, const char *name, const XID *xid)
 {
-    int code;
+    int code = XA_RETRY;
 
     TRY(end_branch(gate, op, xid, &code));
     if (code != XA_OK)
@@ -526,7 +526,7 @@ static NTSTATUS
 clean_up(struct gate *gate)
 {
     struct listing listing;
-    int code;
+    int code = XA_RETRY;
 
     TRY(crash(gate));
     while (gate->open_count) {

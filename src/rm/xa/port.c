@@ -22,8 +22,6 @@
 
 #define PROGRAM "ktm-xa-helper"
 
-extern char **environ;
-
 /* ---- the program ---- */
 
 static NTSTATUS
