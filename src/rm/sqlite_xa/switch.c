@@ -14,10 +14,12 @@
  */
 #include "ktm_sqlite_xa.h"
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "rm/sqlite_xa/mark.h"
 
@@ -158,6 +160,23 @@ parse(struct ktm_sqlite_rm *rm, const char *info, struct words *why)
     return path[0] ? database_path(path, &rm->path, why) : status_raise(STATUS_INVALID_PARAMETER);
 }
 
+/* One process at a time: the names it tries are the same for all. */
+static NTSTATUS
+probe(struct ktm_sqlite_rm *rm, const GUID *manager, struct words *why)
+{
+    NTSTATUS status;
+    int code;
+
+    do
+        code = flock(rm->park.fd, LOCK_EX);
+    while (code != 0 && errno == EINTR);
+    if (code != 0)
+        return say(why, status_raise(STATUS_NOT_SUPPORTED), "'%s' cannot be locked", rm->path);
+    status = park_probe(&rm->park, manager, why);
+    flock(rm->park.fd, LOCK_UN);
+    return status;
+}
+
 static NTSTATUS
 open_database(struct ktm_sqlite_rm *rm, const char *info)
 {
@@ -169,12 +188,14 @@ open_database(struct ktm_sqlite_rm *rm, const char *info)
     TRY(parse(rm, info, &why));
     TRY(database_make(rm, &why));
     TRY(park_open(&rm->park, rm->path, &why));
-    TRY(park_probe(&rm->park, &switches.manager, &why));
+    TRY(probe(rm, &switches.manager, &why));
     TRY(sweep(rm, &why));
     why.text[0] = '\0';
     status = database_look(rm, &why);
-    /* In doubt, or in use: recovery first, and later we shall see. */
-    return status == STATUS_TRANSACTIONAL_CONFLICT ? STATUS_SUCCESS : status;
+    /* All else passes, when what is in doubt is ended or who uses it has done: xa_start will say.
+     */
+    return status == STATUS_OBJECT_TYPE_MISMATCH || status == STATUS_NOT_SUPPORTED ? status
+                                                                                   : STATUS_SUCCESS;
 }
 
 static struct instance *
