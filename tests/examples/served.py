@@ -74,7 +74,7 @@ class Lab(crash.Lab):
 
     def stopped(self, words, at, victims, with_client):
         """Runs the program until it is to say its word 'at', and strikes."""
-        process = subprocess.Popen(words, env=dict(os.environ, **wired(how="stop", at=at)),
+        process = subprocess.Popen(words, env=kit.environment(wired(how="stop", at=at)),
                                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                    stderr=subprocess.STDOUT)
         _, status = os.waitpid(process.pid, os.WUNTRACED)

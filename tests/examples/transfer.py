@@ -84,7 +84,8 @@ class Lab(served.Lab):
         return "" if shown == wanted else f"the next move said {outcome}, and left '{shown}'"
 
     def judge(self, outcome, turn, **settings):
-        if outcome.code not in (kit.KILLED, DONE, ROLLED_BACK, UNKNOWN):
+        if (outcome.code not in (kit.KILLED, DONE, ROLLED_BACK, UNKNOWN)
+                or (outcome.code == ROLLED_BACK and "nothing was changed" not in outcome.out)):
             return "", f"died of something else: {outcome}"
         promised = {DONE: "new", ROLLED_BACK: "old"}.get(outcome.code, "")
         state, problem = self.settle(promised, **settings)

@@ -149,7 +149,8 @@ def shimmed(root, **settings):
     return env
 
 
-def run(argv, env=None, timeout=120, cwd=None, **more):
+def environment(env=None):
+    """Ours, with this, and without what an outer run has asked the shim for."""
     whole = dict(os.environ)
     for name in list(whole):
         if name.startswith("KTM_KILL_"):
@@ -158,6 +159,11 @@ def run(argv, env=None, timeout=120, cwd=None, **more):
         # The shim comes before the run-time library, and that is meant.
         whole["ASAN_OPTIONS"] = whole.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
     whole.update(env or {})
+    return whole
+
+
+def run(argv, env=None, timeout=120, cwd=None, **more):
+    whole = environment(env)
     started = time.monotonic()
     try:
         done = subprocess.run(argv, env=whole, cwd=cwd, stdin=subprocess.DEVNULL,
