@@ -107,6 +107,7 @@ struct ktm_resource {
                            makes it */
     GUID manager;       /* its resource manager */
     BOOLEAN is_at_rest; /* it was shut with nothing left that anybody would have to finish */
+    BOOLEAN must_exist; /* for opening: what is missing is not made */
     /* For opening: told while it happens, from any thread; must not call the library. May be
      * NULL. 'text': a sentence, in the resource's own words. */
     void (*report)(void *context, enum ktm_resource_news news, const GUID *transaction,
@@ -138,8 +139,7 @@ struct ktm_resource_kind {
      * mend that. */
     NTSTATUS(*place)
     (const char *text, const char *directory, char *why, size_t why_size, char **out);
-    /* 'argument' of 'open' is a struct ktm_resource. One that has a name is not made when it is
-     * gone: OBJECT_NAME_NOT_FOUND. */
+    /* 'argument' of 'open' is a struct ktm_resource. */
     const struct ktm_manager_kind *manager;
     /* The kit's half of an open resource manager, for ktm_rm_recovered and ktm_rm_unfinished. */
     struct ktm_rm *(*kit)(void *rm);

@@ -177,26 +177,50 @@ kind_open(HANDLE tm, const char *home, const void *argument, char *why, size_t w
 }
 
 static NTSTATUS
+make_absolute(const char *directory, const char **path)
+{
+    char *made;
+
+    if (!*path || (*path)[0] == '/' || !directory)
+        return STATUS_SUCCESS;
+    if (asprintf(&made, "%s/%s", directory, *path) < 0)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    free((char *)*path);
+    *path = made;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
 kind_place(const char *text, const char *directory, char *why, size_t why_size, char **out)
 {
-    struct ktm_mariadb_server server;
+    struct ktm_mariadb_server server = {0};
     struct explanation explanation = {0};
     struct conninfo place;
     NTSTATUS status = read_place(text, &server, &explanation);
 
-    (void)directory;
+    if (status == STATUS_SUCCESS)
+        status = make_absolute(directory, &server.defaults_file);
+    if (status == STATUS_SUCCESS && !place_print(&server, &place))
+        status = explain(&explanation, status_raise(STATUS_INVALID_PARAMETER),
+                         "the connection string is too long, or has a control character");
+    place_free(&server);
     snprintf(why, why_size, "%s", explanation.text);
     if (status != STATUS_SUCCESS)
         return status;
-    *out = place_print(&server, &place) ? strdup(place.text) : NULL;
-    place_free(&server);
-    return *out ? STATUS_SUCCESS : status_raise(STATUS_INVALID_PARAMETER);
+    *out = strdup(place.text);
+    return *out ? STATUS_SUCCESS : status_raise(STATUS_INSUFFICIENT_RESOURCES);
 }
 
 static struct ktm_rm *
 kind_kit(void *rm)
 {
     return ktm_mariadb_kit(rm);
+}
+
+static NTSTATUS
+kind_run(void *part, const char *text, size_t count, const struct ktm_value *values, uint64_t *rows)
+{
+    return statement_run(part, text, count, values, rows);
 }
 
 static const struct ktm_manager_kind manager = {.open = kind_open,
@@ -210,4 +234,5 @@ KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_r
                                                             .known = ktm_mariadb_known,
                                                             .place = kind_place,
                                                             .manager = &manager,
-                                                            .kit = kind_kit};
+                                                            .kit = kind_kit,
+                                                            .run = kind_run};

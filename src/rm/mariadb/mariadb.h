@@ -97,9 +97,10 @@ struct ktm_mariadb_tx {
     _Atomic unsigned state;  /* enum ktm_mariadb_state */
     bool is_lent;            /* the application uses the connection itself */
     pthread_t borrower;
-    bool is_doomed;  /* a lock was not got: it can only be rolled back */
-    bool was_told;   /* that it is not finished */
-    uint64_t writes; /* of the session, before the branch began */
+    bool is_doomed;   /* a lock was not got: it can only be rolled back */
+    bool was_told;    /* that it is not finished */
+    uint64_t writes;  /* of the session, before the branch began */
+    uint64_t changed; /* rows, by the last statement */
     struct xid xid;
     struct explanation why;
 };
@@ -205,6 +206,12 @@ NTSTATUS outcome_list_all(struct ktm_mariadb_rm *rm, outcome_each *each, void *c
 void outcome_add_orphan(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key);
 /* Tries to roll orphans back. */
 void outcome_tend_orphans(struct ktm_mariadb_rm *rm);
+
+/* ---- statement.c ---- */
+
+/* As 'run' of a struct ktm_resource_kind. */
+NTSTATUS statement_run(struct ktm_mariadb_tx *tx, const char *text, size_t count,
+                       const struct ktm_value *values, uint64_t *rows) must_use;
 
 /* ---- author.c ---- */
 

@@ -68,6 +68,8 @@ fetch(struct ktm_mariadb_tx *tx, MYSQL_RES **out)
 
         if (!result && mysql_errno(connection))
             break;
+        if (!result) /* it is gone when the next answer is asked for */
+            tx->changed += mysql_affected_rows(connection);
         if (!first)
             first = result;
         else
@@ -94,6 +96,7 @@ exec_locked(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *c
             tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
         return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     }
+    tx->changed = 0;
     text = count ? with_parameters(tx->session->connection, sql, count, values) : strdup(sql);
     if (!text)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
@@ -119,6 +122,57 @@ ktm_mariadb_exec(struct ktm_mariadb_tx *tx, const char *sql, int count, const ch
     pthread_mutex_lock(&tx->mutex);
     status = exec_locked(tx, sql, count, values, result);
     pthread_mutex_unlock(&tx->mutex);
+    return status;
+}
+
+/* ---- several, of which none may end the transaction ---- */
+
+struct running {
+    struct ktm_mariadb_tx *tx;
+    size_t count;
+    const char **values;
+    uint64_t rows;
+};
+
+static NTSTATUS
+run_one(void *context, const char *statement)
+{
+    struct running *running = context;
+    MYSQL_RES *result = NULL;
+
+    TRY(exec_locked(running->tx, statement, (int)running->count, running->values, &result));
+    running->rows += result ? mysql_num_rows(result) : running->tx->changed;
+    mysql_free_result(result);
+    return STATUS_SUCCESS;
+}
+
+/* What the server takes for a text: it has no booleans. */
+static const char *
+text_of_value(const struct ktm_value *value)
+{
+    if (value->type == KTM_VALUE_BOOLEAN)
+        return value->text[0] == 't' ? "1" : "0";
+    return value->text;
+}
+
+NTSTATUS
+statement_run(struct ktm_mariadb_tx *tx, const char *text, size_t count,
+              const struct ktm_value *values, uint64_t *rows)
+{
+    struct running running = {.tx = tx, .count = count};
+    NTSTATUS status;
+
+    TRY(rm_check(tx->rm, getpid()));
+    running.values = calloc(count + 1, sizeof(*running.values));
+    if (!running.values)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    for (size_t i = 0; i < count; i++)
+        running.values[i] = text_of_value(&values[i]);
+    pthread_mutex_lock(&tx->mutex);
+    status = sql_each(text, SQL_MARIADB, count > 0, run_one, &running, &tx->why);
+    pthread_mutex_unlock(&tx->mutex);
+    free(running.values);
+    *rows = running.rows;
     return status;
 }
 

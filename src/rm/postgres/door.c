@@ -118,9 +118,16 @@ door_kit(void *rm)
     return ktm_postgres_kit(rm);
 }
 
+static NTSTATUS
+door_run(void *part, const char *text, size_t count, const struct ktm_value *values, uint64_t *rows)
+{
+    return statement_run(part, text, count, values, rows);
+}
+
 KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_resource_kind),
                                                             .name = "postgres",
                                                             .known = ktm_postgres_known,
                                                             .place = door_place,
                                                             .manager = &manager,
-                                                            .kit = door_kit};
+                                                            .kit = door_kit,
+                                                            .run = door_run};

@@ -188,6 +188,12 @@ void alone_find_table(struct ktm_postgres_rm *rm, struct session *session);
 void alone_sweep(struct ktm_postgres_rm *rm, struct session *session, bool is_start);
 enum ktm_rm_answer alone_commit(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key);
 
+/* ---- statement.c ---- */
+
+/* As 'run' of a struct ktm_resource_kind. */
+NTSTATUS statement_run(struct ktm_postgres_tx *tx, const char *text, size_t count,
+                       const struct ktm_value *values, uint64_t *rows) must_use;
+
 /* ---- author.c ---- */
 
 extern const struct ktm_rm_author postgres_author, postgres_author_without_alone;

@@ -55,8 +55,8 @@ judge(struct ktm_postgres_tx *tx, const PGresult *result)
 }
 
 static NTSTATUS
-exec_locked(struct ktm_postgres_tx *tx, const char *sql, int count, const char *const *values,
-            PGresult **out)
+exec_locked(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
+            const char *const *values, PGresult **out)
 {
     PGconn *connection;
     PGresult *result;
@@ -67,8 +67,8 @@ exec_locked(struct ktm_postgres_tx *tx, const char *sql, int count, const char *
         return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     }
     connection = tx->session->connection;
-    result = count ? PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0)
-                   : PQexec(connection, sql);
+    result = count || is_one ? PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0)
+                             : PQexec(connection, sql);
     status = judge(tx, result);
     if (status == STATUS_SUCCESS && out)
         *out = result;
@@ -87,8 +87,51 @@ ktm_postgres_exec(struct ktm_postgres_tx *tx, const char *sql, int count, const 
         return status_raise(STATUS_INVALID_PARAMETER);
     TRY(rm_check(tx->rm, getpid()));
     pthread_mutex_lock(&tx->mutex);
-    status = exec_locked(tx, sql, count, values, result);
+    status = exec_locked(tx, sql, false, count, values, result);
     pthread_mutex_unlock(&tx->mutex);
+    return status;
+}
+
+/* ---- several, of which none may end the transaction ---- */
+
+struct running {
+    struct ktm_postgres_tx *tx;
+    size_t count;
+    const char **values;
+    uint64_t rows;
+};
+
+static NTSTATUS
+run_one(void *context, const char *statement)
+{
+    struct running *running = context;
+    PGresult *result;
+
+    TRY(exec_locked(running->tx, statement, true, (int)running->count, running->values, &result));
+    /* Of a SELECT, too, the tag has the number of rows; of a DDL it has none. */
+    running->rows += strtoull(PQcmdTuples(result), NULL, 10);
+    PQclear(result);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+statement_run(struct ktm_postgres_tx *tx, const char *text, size_t count,
+              const struct ktm_value *values, uint64_t *rows)
+{
+    struct running running = {.tx = tx, .count = count};
+    NTSTATUS status;
+
+    TRY(rm_check(tx->rm, getpid()));
+    running.values = calloc(count + 1, sizeof(*running.values));
+    if (!running.values)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    for (size_t i = 0; i < count; i++)
+        running.values[i] = values[i].text;
+    pthread_mutex_lock(&tx->mutex);
+    status = sql_each(text, SQL_POSTGRES, count > 0, run_one, &running, &tx->why);
+    pthread_mutex_unlock(&tx->mutex);
+    free(running.values);
+    *rows = running.rows;
     return status;
 }
 

@@ -71,3 +71,20 @@ void conninfo_add(struct conninfo *info, const char *word, const char *value);
 typedef NTSTATUS conninfo_pair(void *context, const char *word, const char *value);
 /* Calls 'pair' for each. Answers: INVALID_PARAMETER (it is no such string), what 'pair' says. */
 NTSTATUS conninfo_read(const char *text, conninfo_pair *pair, void *context) must_use;
+
+/* ---- SQL as text: split.c ---- */
+
+enum sql_dialect { SQL_POSTGRES, SQL_MARIADB };
+
+/* The next statement of the text, without its semicolon; returns where to go on. NULL: there is no
+ * more. */
+const char *sql_next(const char *text, enum sql_dialect dialect, const char **statement,
+                     size_t *size);
+/* Whether it begins or ends a transaction, which is not its business. */
+bool sql_ends_transaction(const char *statement, enum sql_dialect dialect);
+/* One statement after the other, copied; stops at the first that is refused. Answers:
+ * INVALID_PARAMETER (parameters for several statements, or none), ACCESS_DENIED (it would end the
+ * transaction), what 'say' says; 'why' is written for the first two. */
+NTSTATUS sql_each(const char *text, enum sql_dialect dialect, bool has_parameters,
+                  NTSTATUS (*say)(void *context, const char *statement), void *context,
+                  struct explanation *why) must_use;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* SQLite in transactions of applications (ktm.h), and for programs that do not know it. */
+#include <errno.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +29,7 @@ door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t w
     const char *name = resource->name ? resource->name : KIND_PARK;
     struct ktm_sqlite_options options = {.mode = KTM_RM_CALLBACKS,
                                          .busy_ms = BUSY_MS,
-                                         .must_exist = resource->name != NULL,
+                                         .must_exist = resource->must_exist,
                                          .is_last_resource =
                                              strncmp(name, KIND_LAST, strlen(KIND_LAST)) == 0,
                                          .unfinished = resource->report ? pass_unfinished : NULL,
@@ -129,6 +131,128 @@ door_place(const char *text, const char *directory, char *why, size_t why_size, 
                : STATUS_SUCCESS;
 }
 
+/* ---- statements ---- */
+
+static int
+bind(sqlite3_stmt *statement, int index, const struct ktm_value *value)
+{
+    char *end;
+    long long number;
+
+    switch (value->type) {
+    case KTM_VALUE_NULL:
+        return sqlite3_bind_null(statement, index);
+    case KTM_VALUE_BOOLEAN:
+        return sqlite3_bind_int(statement, index, value->text[0] == 't');
+    case KTM_VALUE_NUMBER:
+        errno = 0;
+        number = strtoll(value->text, &end, 10);
+        if (!*end && errno == 0)
+            return sqlite3_bind_int64(statement, index, number);
+        return sqlite3_bind_double(statement, index, strtod(value->text, NULL));
+    default:
+        return sqlite3_bind_text(statement, index, value->text, -1, SQLITE_TRANSIENT);
+    }
+}
+
+struct running {
+    struct ktm_sqlite_tx *tx;
+    size_t count;
+    const struct ktm_value *values;
+    uint64_t rows;
+};
+
+static NTSTATUS
+bind_all(const struct running *running, sqlite3_stmt *statement)
+{
+    int code = SQLITE_OK, wanted = sqlite3_bind_parameter_count(statement);
+
+    if ((size_t)wanted != running->count)
+        return say(&running->tx->why, status_raise(STATUS_INVALID_PARAMETER),
+                   "the statement has %d parameters, and %zu are given", wanted, running->count);
+    for (int i = 0; i < wanted && code == SQLITE_OK; i++)
+        code = bind(statement, i + 1, &running->values[i]);
+    return code == SQLITE_OK ? STATUS_SUCCESS : status_raise(status_of_sqlite(code));
+}
+
+/* To its end; counts rows that are given, else those that were changed. */
+static NTSTATUS
+step_all(struct running *running, sqlite3_stmt *statement)
+{
+    struct ktm_sqlite_tx *tx = running->tx;
+    int before = sqlite3_total_changes(tx->db), code;
+    uint64_t given = 0;
+
+    while ((code = sqlite3_step(statement)) == SQLITE_ROW)
+        given++;
+    if (code != SQLITE_DONE)
+        return say(&tx->why, status_raise(status_of_sqlite(code)), "'%s': %s", tx->rm->path,
+                   sqlite3_errmsg(tx->db));
+    if (sqlite3_column_count(statement))
+        running->rows += given;
+    else if (sqlite3_total_changes(tx->db) != before)
+        running->rows += (uint64_t)sqlite3_changes(tx->db);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+run_one(struct running *running, const char **at, bool *is_end)
+{
+    struct ktm_sqlite_tx *tx = running->tx;
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(tx->db, *at, -1, &statement, at);
+    NTSTATUS status;
+
+    if (code != SQLITE_OK)
+        return say(&tx->why, status_raise(status_of_sqlite(code)), "'%s': %s", tx->rm->path,
+                   sqlite3_errmsg(tx->db));
+    *is_end = !statement;
+    if (!statement)
+        return STATUS_SUCCESS; /* a comment, or nothing */
+    status = bind_all(running, statement);
+    if (status == STATUS_SUCCESS)
+        status = step_all(running, statement);
+    sqlite3_finalize(statement);
+    return status;
+}
+
+static NTSTATUS
+run_all(struct running *running, const char *text)
+{
+    struct ktm_sqlite_tx *tx = running->tx;
+    unsigned count = 0;
+
+    tx->why.text[0] = '\0';
+    if (tx->state != KTM_SQLITE_ACTIVE)
+        return say(&tx->why, status_raise(STATUS_TRANSACTION_NOT_ACTIVE),
+                   "the transaction is over in '%s'", tx->rm->path);
+    for (const char *at = text; *at;) {
+        bool is_end;
+
+        if (count > 0 && running->count && at[strspn(at, " \t\r\n;")])
+            return say(&tx->why, status_raise(STATUS_INVALID_PARAMETER),
+                       "parameters belong to one statement, and there are several");
+        TRY(run_one(running, &at, &is_end));
+        count += !is_end;
+    }
+    return count ? STATUS_SUCCESS
+                 : say(&tx->why, status_raise(STATUS_INVALID_PARAMETER), "there is no statement");
+}
+
+static NTSTATUS
+door_run(void *part, const char *text, size_t count, const struct ktm_value *values, uint64_t *rows)
+{
+    struct running running = {.tx = part, .count = count, .values = values};
+    NTSTATUS status;
+
+    TRY(sqlite_rm_check(running.tx->rm));
+    sys_mutex_lock(&running.tx->mutex);
+    status = run_all(&running, text);
+    sys_mutex_unlock(&running.tx->mutex);
+    *rows = running.rows;
+    return status;
+}
+
 static struct ktm_rm *
 door_kit(void *rm)
 {
@@ -140,4 +264,5 @@ KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_r
                                                             .known = door_known,
                                                             .place = door_place,
                                                             .manager = &manager,
-                                                            .kit = door_kit};
+                                                            .kit = door_kit,
+                                                            .run = door_run};
