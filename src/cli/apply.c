@@ -21,6 +21,7 @@
 #include "cli/owned.h"
 #include "cli/progress.h"
 #include "cli/result.h"
+#include "cli/statements.h"
 #include "sys/thread.h"
 
 struct arguments {
@@ -196,6 +197,9 @@ static const struct option options[] = {
     STEP_FLAG("symlink", STEP_SYMLINK),
     STEP_FLAG("chmod", STEP_CHMOD),
     STEP_FLAG("tree", STEP_TREE),
+    STEP_FLAG("sqlite", STEP_SQLITE),
+    STEP_FLAG("postgres", STEP_POSTGRES),
+    STEP_FLAG("mariadb", STEP_MARIADB),
     {0},
 };
 
@@ -227,8 +231,9 @@ refuse(const struct common *common, NTSTATUS status, const struct complaint *why
     return EXIT_USAGE;
 }
 
+/* 'more' is the second argument of a statement; NULL: there is none. */
 static int
-add_flag(struct arguments *arguments, enum step_verb verb, const char *argument)
+add_flag(struct arguments *arguments, enum step_verb verb, const char *argument, const char *more)
 {
     owned(free_text) char *directory = NULL;
     struct complaint why;
@@ -240,7 +245,9 @@ add_flag(struct arguments *arguments, enum step_verb verb, const char *argument)
         if (changeset_create("the flags", directory, &arguments->set) != STATUS_SUCCESS)
             status = out_of_memory(&why);
     }
-    if (status == STATUS_SUCCESS)
+    if (status == STATUS_SUCCESS && more)
+        status = changeset_add_statement(arguments->set, verb, argument, more, &why);
+    else if (status == STATUS_SUCCESS)
         status = changeset_add_flag(arguments->set, verb, argument, &why);
     return status == STATUS_SUCCESS ? -1 : refuse(&arguments->common, status, &why);
 }
@@ -249,6 +256,7 @@ add_flag(struct arguments *arguments, enum step_verb verb, const char *argument)
 static int
 take_option(struct arguments *arguments, int option, char **list)
 {
+    enum step_verb verb;
     int code;
 
     if (common_take(&arguments->common, option, &verb_apply, list, &code))
@@ -266,7 +274,13 @@ take_option(struct arguments *arguments, int option, char **list)
         return usage_error(&verb_apply, "--timeout takes seconds, such as 30 or 0.5, not %s",
                            QUOTE(optarg));
     default:
-        return add_flag(arguments, (enum step_verb)(option - FLAG_STEP), optarg);
+        verb = (enum step_verb)(option - FLAG_STEP);
+        if (!step_is_statement(verb))
+            return add_flag(arguments, verb, optarg, NULL);
+        if (!list[optind])
+            return usage_error(&verb_apply, "--%s takes a database and a statement",
+                               step_verb_name(verb));
+        return add_flag(arguments, verb, optarg, list[optind++]);
     }
 }
 
@@ -280,6 +294,8 @@ read_changeset(struct arguments *arguments, const char *path)
         status = changeset_read(path, &why, &arguments->set);
     else
         status = changeset_check(arguments->set, &why);
+    if (status == STATUS_SUCCESS)
+        status = statements_resolve(arguments->set, &why);
     return status == STATUS_SUCCESS ? -1 : refuse(&arguments->common, status, &why);
 }
 
@@ -349,13 +365,23 @@ const struct verb verb_apply = {
         "             {\"chmod\":   {\"path\": P, \"mode\": \"0644\"}},\n"
         "             {\"tree\":    {\"to\": DIR, \"from\": DIR}},\n"
         "             {\"expect\":  {\"path\": P, \"sha256\": H | \"absent\": true | \"exists\": "
-        "true}}]}\n"
+        "true}},\n"
+        "             {\"sqlite\":  {\"database\": P, \"sql\": S | \"sql_file\": F,\n"
+        "                          \"parameters\": [V...], \"rows\": N}},\n"
+        "             {\"postgres\" | \"mariadb\": {\"database\": CONNECTION, …}}]}\n"
+        "\n"
+        "A statement sees what those before it have done, and all of it is one transaction with\n"
+        "the files. \"rows\" is how many it must change or give; else everything is rolled back.\n"
+        "A CONNECTION has no password: that belongs into a service file or PGPASSFILE, into the\n"
+        "group [ktm] of ~/.my.cnf, or into PGPASSWORD, MYSQL_PWD. Nothing of what a statement is\n"
+        "given as parameters is told or kept.\n"
         "\n"
         "Relative paths start at the directory of the change set. The steps as flags, in order,\n"
         "with paths that start at the working directory; a colon in a path is written '\\:':\n"
         "\n"
         "  --put SRC:DST  --append SRC:DST  --delete PATH  --mkdir PATH  --rmdir PATH\n"
         "  --rename FROM:TO  --symlink TARGET:PATH  --chmod MODE:PATH  --tree SRC:DST\n"
+        "  --sqlite PATH SQL  --postgres CONNECTION SQL  --mariadb CONNECTION SQL\n"
         "\n"
         "  --dry-run          say what would be done, and whether it could be; change nothing\n"
         "  --timeout SECONDS  roll back when it is not decided by then\n"

@@ -21,7 +21,8 @@ step_verb_name(enum step_verb verb)
         [STEP_PUT] = "put",         [STEP_APPEND] = "append", [STEP_DELETE] = "delete",
         [STEP_MKDIR] = "mkdir",     [STEP_RMDIR] = "rmdir",   [STEP_RENAME] = "rename",
         [STEP_SYMLINK] = "symlink", [STEP_CHMOD] = "chmod",   [STEP_TREE] = "tree",
-        [STEP_EXPECT] = "expect",
+        [STEP_EXPECT] = "expect",   [STEP_SQLITE] = "sqlite", [STEP_POSTGRES] = "postgres",
+        [STEP_MARIADB] = "mariadb",
     };
 
     CHECK(verb < ARRAY_SIZE(names));
@@ -36,7 +37,8 @@ step_label(const struct step *step, char into[STEP_LABEL_SIZE])
     if (step->flag)
         snprintf(into, STEP_LABEL_SIZE, "--%s %s", name, QUOTE(step->flag));
     else
-        snprintf(into, STEP_LABEL_SIZE, "step %u (%s)", step->number, name);
+        snprintf(into, STEP_LABEL_SIZE, "step %u (%s%s)", step->number, step->is_flag ? "--" : "",
+                 name);
     return into;
 }
 
@@ -54,6 +56,20 @@ changeset_create(const char *name, const char *directory, struct changeset **out
     return STATUS_SUCCESS;
 }
 
+/* What a statement is given may be a secret. */
+static void
+free_values(struct step *step)
+{
+    for (size_t i = 0; i < step->value_count; i++) {
+        char *text = (char *)step->values[i].text;
+
+        if (text)
+            explicit_bzero(text, strlen(text));
+        free(text);
+    }
+    free(step->values);
+}
+
 void
 changeset_destroy(struct changeset *set)
 {
@@ -65,6 +81,8 @@ changeset_destroy(struct changeset *set)
         free(set->steps[i].from);
         free(set->steps[i].target);
         free(set->steps[i].content);
+        free(set->steps[i].database);
+        free_values(&set->steps[i]);
     }
     free(set->steps);
     free(set->directory);
@@ -142,18 +160,19 @@ changeset_check(const struct changeset *set, struct complaint *why)
 /* ---- from a file ---- */
 
 static NTSTATUS
-cannot_read(const char *name, struct complaint *why)
+cannot_read(const char *what, const char *name, struct complaint *why)
 {
     NTSTATUS status = errno == ENOENT                     ? STATUS_OBJECT_NAME_NOT_FOUND
                       : errno == EACCES || errno == EPERM ? STATUS_ACCESS_DENIED
                                                           : STATUS_IO_DEVICE_ERROR;
 
-    return complain(why, status, "cannot read the change set %s: %s", name, strerror(errno));
+    return complain(why, status, "cannot read the %s %s: %s", what, name, strerror(errno));
 }
 
 /* Everything the descriptor gives, which may be a pipe. */
 static NTSTATUS
-read_all(int fd, const char *name, struct complaint *why, char **text, size_t *size)
+read_all(int fd, const char *what, const char *name, struct complaint *why, char **text,
+         size_t *size)
 {
     owned(free_text) char *bytes = NULL;
     size_t room = 0, used = 0;
@@ -174,7 +193,7 @@ read_all(int fd, const char *name, struct complaint *why, char **text, size_t *s
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return cannot_read(name, why);
+            return cannot_read(what, name, why);
         used += (size_t)got;
         if (used > CHANGESET_SIZE_MAX)
             return complain(why, STATUS_INVALID_PARAMETER,
@@ -235,21 +254,29 @@ directory_of(const char *path, struct complaint *why, char **out)
 }
 
 static NTSTATUS
-read_file(const char *path, const char *name, struct complaint *why, char **text, size_t *size)
+read_file(const char *path, const char *what, const char *name, struct complaint *why, char **text,
+          size_t *size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     struct stat stat;
     NTSTATUS status;
 
     if (fd < 0)
-        return cannot_read(name, why);
+        return cannot_read(what, name, why);
     if (fstat(fd, &stat) == 0 && S_ISDIR(stat.st_mode))
         status = complain(why, STATUS_FILE_IS_A_DIRECTORY,
-                          "cannot read the change set %s: it is a directory", name);
+                          "cannot read the %s %s: it is a directory", what, name);
     else
-        status = read_all(fd, name, why, text, size);
+        status = read_all(fd, what, name, why, text, size);
     (void)close(fd); /* read only: nothing can be lost */
     return status;
+}
+
+NTSTATUS
+read_whole_file(const char *path, const char *what, struct complaint *why, char **text,
+                size_t *size)
+{
+    return read_file(path, what, QUOTE(path), why, text, size);
 }
 
 NTSTATUS
@@ -263,10 +290,10 @@ changeset_read(const char *path, struct complaint *why, struct changeset **out)
     if (strcmp(path, "-") == 0) {
         if (current_directory(why, &directory) != STATUS_SUCCESS)
             directory = NULL; /* absolute paths will do */
-        TRY(read_all(STDIN_FILENO, "on standard input", why, &text, &size));
+        TRY(read_all(STDIN_FILENO, "change set", "on standard input", why, &text, &size));
         return changeset_parse(text, size, "standard input", directory, why, out);
     }
     TRY(directory_of(path, why, &directory));
-    TRY(read_file(path, quote(path, &name), why, &text, &size));
+    TRY(read_file(path, "change set", quote(path, &name), why, &text, &size));
     return changeset_parse(text, size, show(path, &name), directory, why, out);
 }

@@ -11,18 +11,22 @@
  *                {"symlink": {"path": P, "target": T}},
  *                {"chmod":   {"path": P, "mode": "0644"}},
  *                {"tree":    {"to": D, "from": D}},
- *                {"expect":  {"path": P, "sha256": H | "absent": true | "exists": true}}]}
+ *                {"expect":  {"path": P, "sha256": H | "absent": true | "exists": true}},
+ *                {"sqlite":  {"database": P, "sql": S | "sql_file": F,
+ *                             "parameters": [text, number, true, false, null], "rows": N}},
+ *                {"postgres" | "mariadb": the same, "database" is a connection string}]}
  *
- * "mode" may be left out in put and mkdir. Relative paths start at the directory of the change set,
- * those of flags and of standard input at the working directory; a symlink's target is taken as it
- * is. Everything else is refused: unknown and repeated keys, other types, an empty list of steps,
- * steps that undo one another (targets.h). A refusal names line and column, or the step by its
- * number and kind, or the flag.
+ * "mode" may be left out in put and mkdir, "parameters" and "rows" in statements. Relative paths
+ * start at the directory of the change set, those of flags and of standard input at the working
+ * directory; a symlink's target is taken as it is. Everything else is refused: unknown and repeated
+ * keys, other types, an empty list of steps, steps that undo one another (targets.h). A refusal
+ * names line and column, or the step by its number and kind, or the flag.
  */
 #pragma once
 
 #include "base/base.h"
 #include "cli/complaint.h"
+#include "ktm.h" /* public: ktm_value */
 
 /* Beyond these a change set is refused rather than read. */
 #define CHANGESET_SIZE_MAX  (64u << 20) /* bytes of the JSON file */
@@ -39,7 +43,18 @@ enum step_verb {
     STEP_CHMOD,
     STEP_TREE,
     STEP_EXPECT,
+    /* Statements; the verb is the kind of the resource (kinds.h). */
+    STEP_SQLITE,
+    STEP_POSTGRES,
+    STEP_MARIADB,
+    STEP_VERBS,
 };
+
+static inline bool
+step_is_statement(enum step_verb verb)
+{
+    return verb >= STEP_SQLITE;
+}
 
 enum step_expectation { EXPECT_NOTHING, EXPECT_SHA256, EXPECT_ABSENT, EXPECT_EXISTS };
 
@@ -47,16 +62,24 @@ struct step {
     enum step_verb verb;
     unsigned number;       /* from 1 */
     unsigned line, column; /* where it begins in the file; 0: it is a flag */
-    char *flag;            /* the flag with its argument, as typed; NULL: it is in a file */
-    char *path;            /* what is changed or looked at; absolute */
-    char *from;            /* put, append: the file with the content; rename, tree; absolute */
-    char *target;          /* symlink: as given */
-    char *content;         /* put, append: when it is not in a file; may contain NULs */
+    char *flag;            /* the flag's argument, as typed; NULL: it is in a file, or a statement,
+                              whose arguments may have a secret in them */
+    bool is_flag;
+    char *path;    /* what is changed or looked at; absolute; NULL: a statement */
+    char *from;    /* put, append: the file with the content; rename, tree; absolute */
+    char *target;  /* symlink: as given */
+    char *content; /* put, append: when it is not in a file; may contain NULs */
     size_t content_size;
     bool has_mode;
     uint32_t mode;
     enum step_expectation expectation;
     uint8_t sha256[32];
+    /* statements; the text is 'content', or in the file 'from' */
+    char *database; /* as typed; when statements_resolve has come: the place, without secrets */
+    struct ktm_value *values;
+    size_t value_count;
+    bool has_rows;
+    uint64_t rows; /* that it must change or give */
 };
 
 struct changeset {
@@ -67,7 +90,7 @@ struct changeset {
 };
 
 const char *step_verb_name(enum step_verb verb); /* "put" */
-/* "step 3 (put)", or "--put 'a:b'". The text is 'into'. */
+/* "step 3 (put)", "--put 'a:b'", or "step 3 (--sqlite)". The text is 'into'. */
 #define STEP_LABEL_SIZE (QUOTED_SIZE + 32)
 const char *step_label(const struct step *step, char into[STEP_LABEL_SIZE]);
 
@@ -87,6 +110,9 @@ NTSTATUS changeset_create(const char *name, const char *directory, struct change
  * PATH, as it is, for the others. Answers as changeset_read. */
 NTSTATUS changeset_add_flag(struct changeset *set, enum step_verb verb, const char *argument,
                             struct complaint *why) must_use;
+/* Adds a statement: '--sqlite DATABASE SQL'. Answers: INVALID_PARAMETER, INSUFFICIENT_RESOURCES. */
+NTSTATUS changeset_add_statement(struct changeset *set, enum step_verb verb, const char *database,
+                                 const char *sql, struct complaint *why) must_use;
 /* What must hold for all steps together; to be called when all flags are added. */
 NTSTATUS changeset_check(const struct changeset *set, struct complaint *why) must_use;
 
@@ -103,5 +129,9 @@ NTSTATUS changeset_path(const struct changeset *set, const char *text, struct co
                         char **out) must_use;
 /* "0644" and its like: octal digits, at most 07777. */
 bool mode_parse(const char *text, uint32_t *mode);
+/* All that the file has, with a NUL behind it; 'what' it is for the message. Answers: those of
+ * reading a file; INVALID_PARAMETER (larger than CHANGESET_SIZE_MAX). */
+NTSTATUS read_whole_file(const char *path, const char *what, struct complaint *why, char **text,
+                         size_t *size) must_use;
 /* Answers: OBJECT_PATH_NOT_FOUND. */
 NTSTATUS current_directory(struct complaint *why, char **out) must_use;

@@ -91,6 +91,7 @@ changeset_add_flag(struct changeset *set, enum step_verb verb, const char *argum
 
     TRY(changeset_add(set, why, &step));
     step->verb = verb;
+    step->is_flag = true;
     step->flag = strdup(argument);
     if (!text || !step->flag)
         return out_of_memory(why);
@@ -104,4 +105,22 @@ changeset_add_flag(struct changeset *set, enum step_verb verb, const char *argum
     if (status != STATUS_SUCCESS)
         complaint_prefix(why, "%s: ", step_label(step, label));
     return status;
+}
+
+NTSTATUS
+changeset_add_statement(struct changeset *set, enum step_verb verb, const char *database,
+                        const char *sql, struct complaint *why)
+{
+    struct step *step;
+
+    CHECK(step_is_statement(verb));
+    TRY(changeset_add(set, why, &step));
+    step->verb = verb;
+    step->is_flag = true;
+    step->database = strdup(database);
+    step->content = strdup(sql);
+    if (!step->database || !step->content)
+        return out_of_memory(why);
+    step->content_size = strlen(sql);
+    return STATUS_SUCCESS;
 }

@@ -29,13 +29,20 @@ enum {
     KEY_SHA256 = 128,
     KEY_ABSENT = 256,
     KEY_EXISTS = 512,
+    KEY_DATABASE = 1024,
+    KEY_SQL = 2048,
+    KEY_SQL_FILE = 4096,
+    KEY_PARAMETERS = 8192,
+    KEY_ROWS = 16384,
 };
 
-static const char *const key_names[] = {"to",   "path",   "from",   "text",   "base64",
-                                        "mode", "target", "sha256", "absent", "exists"};
+static const char *const key_names[] = {"to",       "path",   "from",     "text",       "base64",
+                                        "mode",     "target", "sha256",   "absent",     "exists",
+                                        "database", "sql",    "sql_file", "parameters", "rows"};
 
 #define CONTENT (KEY_FROM | KEY_TEXT | KEY_BASE64)
 #define FACT    (KEY_SHA256 | KEY_ABSENT | KEY_EXISTS)
+#define SQL     (KEY_SQL | KEY_SQL_FILE)
 
 static const struct grammar {
     unsigned needed;
@@ -52,6 +59,9 @@ static const struct grammar {
     [STEP_CHMOD] = {KEY_PATH | KEY_MODE, 0, 0},
     [STEP_TREE] = {KEY_TO | KEY_FROM, 0, 0},
     [STEP_EXPECT] = {KEY_PATH, FACT, 0},
+    [STEP_SQLITE] = {KEY_DATABASE, SQL, KEY_PARAMETERS | KEY_ROWS},
+    [STEP_POSTGRES] = {KEY_DATABASE, SQL, KEY_PARAMETERS | KEY_ROWS},
+    [STEP_MARIADB] = {KEY_DATABASE, SQL, KEY_PARAMETERS | KEY_ROWS},
 };
 
 static unsigned
@@ -264,6 +274,107 @@ get_target(struct json_object *value, struct complaint *why, struct step *step)
     return step->target ? STATUS_SUCCESS : out_of_memory(why);
 }
 
+/* ---- statements ---- */
+
+static NTSTATUS
+get_owned_name(struct json_object *value, const char *key, struct complaint *why, char **out)
+{
+    const char *text;
+
+    TRY(get_name(value, key, why, &text));
+    *out = strdup(text);
+    return *out ? STATUS_SUCCESS : out_of_memory(why);
+}
+
+static NTSTATUS
+get_sql(struct json_object *value, struct complaint *why, struct step *step)
+{
+    free(step->content);
+    step->content = NULL;
+    TRY(get_owned_name(value, "sql", why, &step->content));
+    step->content_size = strlen(step->content);
+    return STATUS_SUCCESS;
+}
+
+/* json-c stops at the largest integer it has, and says nothing. */
+static bool
+is_cut_off(struct json_object *value)
+{
+    return json_object_get_int64(value) == INT64_MIN || json_object_get_int64(value) == INT64_MAX ||
+           json_object_get_uint64(value) == UINT64_MAX;
+}
+
+static NTSTATUS
+get_parameter(struct json_object *value, struct complaint *why, struct ktm_value *out)
+{
+    const char *text;
+
+    switch (json_object_get_type(value)) {
+    case json_type_null:
+        out->type = KTM_VALUE_NULL;
+        return STATUS_SUCCESS;
+    case json_type_boolean:
+        out->type = KTM_VALUE_BOOLEAN;
+        break;
+    case json_type_int:
+        if (is_cut_off(value))
+            return complain(why, STATUS_INVALID_PARAMETER,
+                            "an integer of that size; write it as a string");
+        out->type = KTM_VALUE_NUMBER;
+        break;
+    case json_type_double:
+        out->type = KTM_VALUE_NUMBER;
+        break;
+    case json_type_string:
+        out->type = KTM_VALUE_TEXT;
+        break;
+    default:
+        return complain(why, STATUS_INVALID_PARAMETER,
+                        "%s; it is a string, a number, true, false or null", type_name(value));
+    }
+    text = json_object_get_string(value); /* a number as it was written */
+    if (json_object_is_type(value, json_type_string) &&
+        strlen(text) != (size_t)json_object_get_string_len(value))
+        return complain(why, STATUS_INVALID_PARAMETER, "a NUL character is in it");
+    out->text = strdup(text);
+    return out->text ? STATUS_SUCCESS : out_of_memory(why);
+}
+
+static NTSTATUS
+get_parameters(struct json_object *list, struct complaint *why, struct step *step)
+{
+    size_t count;
+
+    if (!json_object_is_type(list, json_type_array))
+        return complain(why, STATUS_INVALID_PARAMETER, "\"parameters\" is %s, not a list",
+                        type_name(list));
+    count = json_object_array_length(list);
+    step->values = calloc(count + 1, sizeof(*step->values));
+    if (!step->values)
+        return out_of_memory(why);
+    step->value_count = count;
+    for (size_t i = 0; i < count; i++) {
+        NTSTATUS status = get_parameter(json_object_array_get_idx(list, i), why, &step->values[i]);
+
+        if (status != STATUS_SUCCESS)
+            complaint_prefix(why, "parameter %zu is ", i + 1);
+        TRY(status);
+    }
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+get_rows(struct json_object *value, struct complaint *why, struct step *step)
+{
+    if (!json_object_is_type(value, json_type_int) || json_object_get_int64(value) < 0 ||
+        is_cut_off(value))
+        return complain(why, STATUS_INVALID_PARAMETER,
+                        "\"rows\" is the number of rows that must be changed, or given");
+    step->has_rows = true;
+    step->rows = (uint64_t)json_object_get_int64(value);
+    return STATUS_SUCCESS;
+}
+
 static NTSTATUS
 get_value(const struct parser *parser, unsigned key, const char *name, struct json_object *value,
           struct step *step)
@@ -286,6 +397,16 @@ get_value(const struct parser *parser, unsigned key, const char *name, struct js
         return get_target(value, why, step);
     case KEY_SHA256:
         return get_sha256(value, why, step);
+    case KEY_DATABASE:
+        return get_owned_name(value, name, why, &step->database);
+    case KEY_SQL:
+        return get_sql(value, why, step);
+    case KEY_SQL_FILE:
+        return get_path(parser, value, name, &step->from);
+    case KEY_PARAMETERS:
+        return get_parameters(value, why, step);
+    case KEY_ROWS:
+        return get_rows(value, why, step);
     default:
         step->expectation = key == KEY_ABSENT ? EXPECT_ABSENT : EXPECT_EXISTS;
         return get_true(value, name, why);
@@ -344,7 +465,7 @@ read_keys(const struct parser *parser, struct json_object *body, struct step *st
 static NTSTATUS
 read_verb(const struct parser *parser, const char *name, enum step_verb *out)
 {
-    for (enum step_verb verb = STEP_PUT; verb <= STEP_EXPECT; verb++) {
+    for (enum step_verb verb = STEP_PUT; verb < STEP_VERBS; verb++) {
         if (strcmp(name, step_verb_name(verb)) == 0) {
             *out = verb;
             return STATUS_SUCCESS;
@@ -353,7 +474,7 @@ read_verb(const struct parser *parser, const char *name, enum step_verb *out)
     return refuse_at(
         parser, parser->scan.elements[parser->set->count - 1].offset,
         "step %zu: there is no %s; a step is one of put, append, delete, mkdir, rmdir, "
-        "rename, symlink, chmod, tree, expect",
+        "rename, symlink, chmod, tree, expect, sqlite, postgres, mariadb",
         parser->set->count, QUOTE(name));
 }
 

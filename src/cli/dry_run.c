@@ -17,6 +17,7 @@
 #include "cli/manager.h"
 #include "cli/owned.h"
 #include "cli/result.h"
+#include "cli/statements.h"
 #include "sys/thread.h"
 
 /* ---- a home for once ---- */
@@ -120,6 +121,21 @@ look_at_tree(const struct step *step, struct complaint *why)
                     QUOTE(step->from), strerror(errno));
 }
 
+/* Nothing is said to a database: it would have to be opened in the home. */
+static NTSTATUS
+look_at_statement(const struct changeset *set, const struct step *step, struct complaint *why)
+{
+    owned(free_text) char *text = NULL;
+    char label[STEP_LABEL_SIZE];
+    NTSTATUS status = statement_text(step, why, &text);
+
+    if (status != STATUS_SUCCESS)
+        complaint_prefix(why, "%s: ", step_label(step, label));
+    if (status != STATUS_SUCCESS && step->line)
+        complaint_prefix(why, "%s:%u:%u: ", set->name, step->line, step->column);
+    return status;
+}
+
 static NTSTATUS
 try_step(struct session *session, const struct changeset *set, const struct step *step,
          size_t *tried, struct complaint *why)
@@ -128,6 +144,8 @@ try_step(struct session *session, const struct changeset *set, const struct step
 
     if (interrupt_name())
         return complain(why, STATUS_CANCELLED, "%s", interrupt_name());
+    if (step_is_statement(step->verb))
+        return look_at_statement(set, step, why);
     if (step->verb == STEP_TREE)
         status = look_at_tree(step, why);
     else if (can_be_tried(set, step))
@@ -189,6 +207,13 @@ print_step(const struct step *step)
             printf("%s from %s\n", QUOTE(step->path), QUOTE(step->from));
         else
             printf("%s, %zu bytes\n", QUOTE(step->path), step->content_size);
+        break;
+    case STEP_SQLITE:
+    case STEP_POSTGRES:
+    case STEP_MARIADB:
+        printf("%s, %s, %zu parameter%s; not tried\n", QUOTE(step->database),
+               step->from ? QUOTE(step->from) : "SQL", step->value_count,
+               step->value_count == 1 ? "" : "s");
         break;
     default:
         printf("%s\n", QUOTE(step->path));

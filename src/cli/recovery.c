@@ -92,6 +92,15 @@ recovery_note(struct recovery *recovery, const GUID *guid, bool is_finished, con
     sys_mutex_unlock(&recovery->mutex);
 }
 
+const char *
+recovery_why(const struct recovery *recovery, const GUID *guid)
+{
+    for (size_t i = 0; i < recovery->count; i++)
+        if (guid_equal(&recovery->transactions[i].guid, guid))
+            return recovery->transactions[i].why;
+    return NULL;
+}
+
 unsigned
 recovery_left(const struct recovery *recovery)
 {
@@ -118,9 +127,9 @@ struct opening {
     bool are_all;
 };
 
-static void
-take_news(void *context, enum ktm_resource_news news, const GUID *transaction, BOOLEAN is_committed,
-          const char *text)
+void
+recovery_take_news(void *context, enum ktm_resource_news news, const GUID *transaction,
+                   BOOLEAN is_committed, const char *text)
 {
     struct recovery *recovery = context;
     char guid[GUID_TEXT_SIZE], **damage;
@@ -188,7 +197,8 @@ open_resource(const struct opening *opening, struct recovery_resource *resource)
     const struct ktm_resource_kind *door = resource->door;
     const struct ktm_resource wanted = {.place = resource->place,
                                         .name = resource->name,
-                                        .report = take_news,
+                                        .must_exist = TRUE,
+                                        .report = recovery_take_news,
                                         .context = opening->recovery};
     struct complaint why = {""};
     void *rm = NULL;

@@ -55,6 +55,12 @@ void recovery_deinit(struct recovery *recovery);
 void recovery_note(struct recovery *recovery, const GUID *transaction, bool is_finished,
                    const char *why);
 
+/* What a resource tells; 'recovery' is the context (struct ktm_resource). */
+void recovery_take_news(void *recovery, enum ktm_resource_news news, const GUID *transaction,
+                        BOOLEAN is_committed, const char *text);
+/* Why a transaction is not finished; NULL: nobody has said. */
+const char *recovery_why(const struct recovery *recovery, const GUID *guid);
+
 /* Opens every resource of the home, which finishes what is left there, and shuts it. One that fails
  * keeps nobody else from being opened. Those at rest are opened only with 'are_all', and may fail
  * then. */

@@ -13,6 +13,7 @@
 #include "cli/interrupt.h"
 #include "cli/manager.h"
 #include "cli/owned.h"
+#include "cli/statements.h"
 #include "cli/stream.h"
 #include "ktm_file.h" /* public */
 #include "sys/thread.h"
@@ -22,6 +23,7 @@ struct session {
     char *home;
     struct ktm_file_rm *files;
     struct recovery recovery;
+    struct databases databases;
     HANDLE transaction;
     struct ktm_file_tx *tx;
     GUID guid;
@@ -131,6 +133,7 @@ session_open(const struct session_options *options, struct complaint *why, struc
 static void
 end_transaction(struct session *session)
 {
+    databases_end(&session->databases);
     ktm_file_close(session->tx);
     session->tx = NULL;
     if (session->transaction)
@@ -144,6 +147,7 @@ session_close(struct session *session)
     if (!session)
         return;
     end_transaction(session);
+    databases_shut(&session->databases);
     ktm_file_shut(session->files);
     for (size_t i = 0; i < session->conflict_count; i++) {
         free(session->conflicts[i].path);
@@ -287,6 +291,10 @@ session_begin(struct session *session, const char *what, uint64_t timeout, struc
     session->deadline = timeout ? sys_now() + timeout : SYS_FOREVER;
     status = begin(session, what, timeout);
     if (status == STATUS_SUCCESS) {
+        session->databases.home = session->home;
+        session->databases.tm = ktm_file_tm(session->files);
+        session->databases.transaction = session->transaction;
+        session->databases.recovery = &session->recovery;
         *transaction = session->guid;
         return status;
     }
@@ -304,6 +312,8 @@ complain_of(struct session *session, NTSTATUS status, struct complaint *why)
         (status == STATUS_TRANSACTION_NOT_ACTIVE || status == STATUS_TRANSACTION_ALREADY_ABORTED ||
          status == STATUS_ROLLBACK_TIMER_EXPIRED))
         return complain(why, STATUS_ROLLBACK_TIMER_EXPIRED, "the time is over");
+    if (databases_error(&session->databases, why))
+        return status;
     if (ktm_file_error(session->tx, text, sizeof(text)))
         return complain(why, status, "%s", text);
     return complain(why, status, "%s", STATUS_WORDS(status));
@@ -386,12 +396,24 @@ perform(struct session *session, const struct step *step)
 }
 
 static NTSTATUS
+run_statement(struct session *session, const struct step *step, struct complaint *why)
+{
+    NTSTATUS status = databases_step(&session->databases, step, why);
+
+    if (status != STATUS_SUCCESS && sys_now() >= session->deadline)
+        return complain(why, STATUS_ROLLBACK_TIMER_EXPIRED, "the time is over");
+    return status;
+}
+
+static NTSTATUS
 do_step(struct session *session, const struct step *step, struct complaint *why)
 {
     NTSTATUS status;
 
     if (step->verb == STEP_PUT || step->verb == STEP_APPEND)
         return put(session, step, why);
+    if (step_is_statement(step->verb))
+        return run_statement(session, step, why);
     status = perform(session, step);
     return status == STATUS_SUCCESS ? status : complain_of(session, status, why);
 }
@@ -421,8 +443,10 @@ outcome_of(struct session *session)
         return OUTCOME_UNKNOWN;
     if (info.Outcome == TransactionOutcomeAborted)
         return OUTCOME_ROLLED_BACK;
-    return ktm_file_state(session->tx) == KTM_FILE_PREPARED ? OUTCOME_UNFINISHED
-                                                            : OUTCOME_COMMITTED;
+    return ktm_file_state(session->tx) == KTM_FILE_PREPARED ||
+                   databases_unfinished(&session->databases)
+               ? OUTCOME_UNFINISHED
+               : OUTCOME_COMMITTED;
 }
 
 enum session_outcome
@@ -434,6 +458,9 @@ session_commit(struct session *session, NTSTATUS *status, struct complaint *why)
     outcome = outcome_of(session);
     if (outcome == OUTCOME_COMMITTED)
         *status = STATUS_SUCCESS; /* whatever went wrong, it is all there */
+    else if (outcome == OUTCOME_UNFINISHED && recovery_why(&session->recovery, &session->guid))
+        *status =
+            complain(why, STATUS_PENDING, "%s", recovery_why(&session->recovery, &session->guid));
     else if (*status == STATUS_SUCCESS)
         *status = complain_of(session, STATUS_PENDING, why);
     else

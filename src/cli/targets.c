@@ -336,7 +336,7 @@ play(struct names *names, const struct step *step, struct complaint *why)
 {
     uint32_t at;
 
-    if (step->verb == STEP_EXPECT || has_dots(step->path) ||
+    if (step->verb == STEP_EXPECT || step_is_statement(step->verb) || has_dots(step->path) ||
         (step->verb == STEP_RENAME && has_dots(step->from)))
         return STATUS_SUCCESS;
     if (step->verb == STEP_TREE)

@@ -26,7 +26,11 @@ static const char everything[] =
     "  {\"rename\":  {\"from\": \"f\", \"to\": \"t\"}},\n"
     "  {\"symlink\": {\"path\": \"s\", \"target\": \"../else\"}},\n"
     "  {\"chmod\":   {\"path\": \"h\", \"mode\": \"755\"}},\n"
-    "  {\"tree\":    {\"to\": \"tt\", \"from\": \"tf\"}}\n"
+    "  {\"tree\":    {\"to\": \"tt\", \"from\": \"tf\"}},\n"
+    "  {\"sqlite\":  {\"database\": \"app.db\", \"sql\": \"SELECT ?\", \"rows\": 1,\n"
+    "              \"parameters\": [null, true, -2.50, 9007199254740993, \"x\"]}},\n"
+    "  {\"postgres\": {\"database\": \"service=a\", \"sql_file\": \"q.sql\"}},\n"
+    "  {\"mariadb\": {\"database\": \"database=b\", \"sql\": \"DELETE FROM t\"}}\n"
     "]}\n";
 
 static NTSTATUS
@@ -44,6 +48,36 @@ parse(const char *text, size_t size, struct complaint *why, struct changeset **o
     return status;
 }
 
+static void
+expect_statements(const struct step *step)
+{
+    static const struct ktm_value values[] = {
+        {KTM_VALUE_NULL, NULL},
+        {KTM_VALUE_BOOLEAN, "true"},
+        {KTM_VALUE_NUMBER, "-2.50"}, /* as it was written */
+        {KTM_VALUE_NUMBER, "9007199254740993"},
+        {KTM_VALUE_TEXT, "x"},
+    };
+
+    EXPECT_EQ(STEP_SQLITE, step->verb);
+    EXPECT_TEXT("app.db", step->database);
+    EXPECT_TEXT("SELECT ?", step->content);
+    EXPECT(step->has_rows && step->rows == 1 && !step->from && !step->path);
+    EXPECT_EQ(ARRAY_SIZE(values), step->value_count);
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
+        EXPECT_EQ(values[i].type, step->values[i].type);
+        if (values[i].text)
+            EXPECT_TEXT(values[i].text, step->values[i].text);
+    }
+    step++;
+    EXPECT_EQ(STEP_POSTGRES, step->verb);
+    EXPECT_TEXT("/dir/q.sql", step->from);
+    EXPECT(!step->has_rows && step->value_count == 0 && !step->content);
+    step++;
+    EXPECT_EQ(STEP_MARIADB, step->verb);
+    EXPECT_TEXT("database=b", step->database);
+}
+
 TEST(every_kind_of_step_is_read)
 {
     owned(changeset_destroy) struct changeset *set = NULL;
@@ -52,9 +86,9 @@ TEST(every_kind_of_step_is_read)
 
     if (parse(everything, sizeof(everything) - 1, &why, &set) != STATUS_SUCCESS)
         test_fail(__FILE__, __LINE__, "refused: %s", why.text);
-    EXPECT_EQ(14, set->count);
+    EXPECT_EQ(17, set->count);
     step = set->steps;
-    for (unsigned i = 0; i < 14; i++)
+    for (unsigned i = 0; i < 17; i++)
         EXPECT_EQ(i + 1, step[i].number);
 
     EXPECT_EQ(STEP_EXPECT, step->verb);
@@ -114,6 +148,7 @@ TEST(every_kind_of_step_is_read)
     EXPECT_EQ(STEP_TREE, step->verb);
     EXPECT_TEXT("/dir/tt", step->path);
     EXPECT_TEXT("/dir/tf", step->from);
+    expect_statements(step + 1);
 }
 
 #define STEPS(text) "{\"steps\":[" text "]}"
@@ -160,6 +195,23 @@ static const struct {
     {"{\"steps\":{}}", "\"steps\" is an object, not a list"},
     {"{\"steps\":null}", "\"steps\" is null, not a list"},
     {"{\"steps\":[]}", "there is nothing to do"},
+    /* statements */
+    {STEPS("{\"sqlite\":{\"sql\":\"x\"}}"), "\"database\" is missing"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\"}}"), "one of \"sql\", \"sql_file\" is missing"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"x\",\"sql_file\":\"f\"}}"), "exclude each"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"\"}}"), "\"sql\" is empty"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"x\",\"rows\":-1}}"),
+     "\"rows\" is the number"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"x\",\"rows\":\"1\"}}"), "\"rows\" is the"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"x\",\"parameters\":{}}}"), "not a list"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"x\",\"parameters\":[1,[]]}}"),
+     "parameter 2 is a list"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"x\",\"parameters\":[\"a\\u0000b\"]}}"),
+     "a NUL character"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"x\",\"parameters\":"
+           "[123456789012345678901234567890]}}"),
+     "write it as a string"},
+    {STEPS("{\"put\":{\"to\":\"d\",\"sql\":\"x\"}}"), "unknown key 'sql'"},
     /* not a step */
     {STEPS("1"), "set.json:1:11: step 1 is a number"},
     {STEPS("null"), "step 1 is null"},

@@ -11,6 +11,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 check_step(const struct step *step)
 {
+    if (step_is_statement(step->verb)) {
+        CHECK(step->database && !step->path && (step->content != NULL) != (step->from != NULL));
+        return;
+    }
     CHECK(step->path && step->path[0] == '/');
     CHECK(!step->from || step->from[0] == '/');
     CHECK(step->mode <= 07777);
