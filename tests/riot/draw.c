@@ -405,7 +405,9 @@ is_type(const char *type, size_t size, const char *name)
     return strlen(name) == size && strncmp(type, name, size) == 0;
 }
 
-/* Waiting for what nobody is going to signal is no bug: such waits are short. */
+/* Waiting for what nobody is going to signal is no bug: such waits are short. So is a freeze that
+ * waits for somebody who closes a TM and sits in a callback that waits for others: they wait for
+ * the end of the freeze. */
 static uintptr_t
 bounded(struct call *call, const char *type, size_t size, uintptr_t value)
 {
@@ -417,7 +419,8 @@ bounded(struct call *call, const char *type, size_t size, uintptr_t value)
         return draw_overlapped(call); /* what it means there */
     if (call_is(call, "DuplicateObject") && is_type(type, size, "ULONG"))
         return value & ~(uintptr_t)OBJ_PROTECT_CLOSE;
-    if (!call_is(call, "Wait") && !call_is(call, "GetNotification") && !call_is(call, "Completion"))
+    if (!call_is(call, "Wait") && !call_is(call, "GetNotification") &&
+        !call_is(call, "Completion") && !call_is(call, "Freeze"))
         return value;
     if (is_type(type, size, "PLARGE_INTEGER"))
         return (uintptr_t)&soon;
