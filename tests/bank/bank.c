@@ -120,7 +120,7 @@ static void
 disturb_recovery(struct play *play)
 {
     while (chance(play, 3)) {
-        recovery_start(play);
+        recovery_start(play, chance(play, 3));
         play_rest(play_draw(play, 40000));
         if (chance(play, 6))
             play_kill(play, any_server(play));
@@ -139,7 +139,7 @@ recover(struct play *play, struct sums *sums)
 
     sums->recoveries++;
     for (int i = 0; i < TRIES && code != 0; i++) {
-        recovery_start(play);
+        recovery_start(play, false);
         code = recovery_wait(play);
         sums->again += code != 0;
         if (code != 0 && code != 1 && code != 3)

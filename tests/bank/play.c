@@ -192,14 +192,17 @@ client_end(struct play *play)
 /* ---- recovery ---- */
 
 void
-recovery_start(struct play *play)
+recovery_start(struct play *play, bool by_client)
 {
-    char program[1024];
-    char *words[] = {
+    char program[1024], home[1024];
+    char *command[] = {program, "recover", "--home", home, NULL};
+    char *client[] = {
         program, "recover", (char *)play->directory, play->conninfo, play->mariadb.socket, NULL};
 
-    snprintf(program, sizeof(program), "%s/tests/bank/bank-client", test_build());
-    play->recovery = start(play, words, -1);
+    snprintf(program, sizeof(program), by_client ? "%s/tests/bank/bank-client" : "%s/ktm",
+             test_build());
+    snprintf(home, sizeof(home), "%s/" HOME_PATH, play->directory);
+    play->recovery = start(play, by_client ? client : command, -1);
 }
 
 int

@@ -6,7 +6,7 @@
 
 enum victim {
     CLIENT,
-    RECOVERY,         /* what recovers, be it the command or the next client */
+    RECOVERY,         /* what recovers, be it the command or a program of its own */
     POSTGRES_WHOLE,   /* SIGKILL to all its processes */
     POSTGRES_HEAD,    /* SIGKILL to the first one */
     POSTGRES_CHILD,   /* SIGKILL to any other: the server starts itself again */
@@ -50,7 +50,8 @@ void client_start(struct play *play);
 void client_listen(struct play *play, unsigned milliseconds, bool until_ready);
 void client_end(struct play *play); /* as an administrator does */
 
-void recovery_start(struct play *play);
+/* 'ktm recover', or a program that opens everything by itself. */
+void recovery_start(struct play *play, bool by_client);
 /* Its exit status; it was to be killed, or not. */
 int recovery_wait(struct play *play);
 
