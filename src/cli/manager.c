@@ -165,6 +165,17 @@ get_participants(HANDLE tx, struct manager_transaction *out)
     return status;
 }
 
+static bool
+is_superior_alone(HANDLE tx, const struct manager_transaction *transaction)
+{
+    TRANSACTION_ENLISTMENT_PAIR superior;
+
+    return transaction->count == 1 &&
+           NtQueryInformationTransaction(tx, TransactionSuperiorEnlistmentInformation, &superior,
+                                         sizeof(superior), NULL) == STATUS_SUCCESS &&
+           guid_equal(&superior.EnlistmentId, &transaction->participants[0].enlistment);
+}
+
 static NTSTATUS
 get_transaction(HANDLE tx, struct manager_transaction *out)
 {
@@ -184,7 +195,9 @@ get_transaction(HANDLE tx, struct manager_transaction *out)
     out->is_in_doubt = basic.State == TransactionStateIndoubt;
     get_description(properties.info.Description, properties.info.DescriptionLength,
                     out->description);
-    return get_participants(tx, out);
+    TRY(get_participants(tx, out));
+    out->is_told = (out->is_committed || out->is_aborted) && is_superior_alone(tx, out);
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS

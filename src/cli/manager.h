@@ -39,6 +39,8 @@ struct manager_transaction {
     char description[DESCRIPTION_SIZE];
     struct manager_participant *participants;
     size_t count;
+    bool
+        is_told; /* decided, and all have finished but its superior, who may still ask [RECOV-43] */
 };
 /* Answers: TRANSACTION_NOT_FOUND. */
 NTSTATUS manager_transaction(HANDLE tm, const GUID *guid, struct manager_transaction *out) must_use;

@@ -4,10 +4,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cli/kinds.h"
 #include "cli/manager.h"
 #include "ktm_rm.h" /* public */
+
+enum { ANSWER_TIMES = 400, ANSWER_PAUSE_NS = 5000000 };
 
 /* ---- the account ---- */
 
@@ -201,22 +204,31 @@ open_resource(const struct opening *opening, struct recovery_resource *resource)
                                         .report = recovery_take_news,
                                         .context = opening->recovery};
     struct complaint why = {""};
-    void *rm = NULL;
 
     if (resource->place)
         resource->status = door->manager->open(opening->tm, opening->home, &wanted, why.text,
-                                               sizeof(why.text), &rm);
+                                               sizeof(why.text), &resource->rm);
     else
         resource->status = complain(&why, STATUS_OBJECT_PATH_NOT_FOUND,
                                     "the home does not know how it was reached; open it with the "
                                     "program that uses it");
     if (resource->status != STATUS_SUCCESS) {
+        resource->rm = NULL;
         fail(opening, resource, why.text);
-        return;
     }
-    ktm_rm_recovered(door->kit(rm), take_recovered, opening->recovery);
-    resource->state = ktm_rm_unfinished(door->kit(rm)) ? RECOVERY_LEFT : RECOVERY_DONE;
-    door->manager->shut(rm);
+}
+
+static void
+shut_resource(struct recovery *recovery, struct recovery_resource *resource)
+{
+    const struct ktm_resource_kind *door = resource->door;
+
+    if (!resource->rm)
+        return;
+    ktm_rm_recovered(door->kit(resource->rm), take_recovered, recovery);
+    resource->state = ktm_rm_unfinished(door->kit(resource->rm)) ? RECOVERY_LEFT : RECOVERY_DONE;
+    door->manager->shut(resource->rm);
+    resource->rm = NULL;
 }
 
 static void
@@ -231,6 +243,52 @@ settle_resource(const struct opening *opening, struct recovery_resource *resourc
 }
 
 /* ---- all of them ---- */
+
+static bool
+is_any_open_unfinished(const struct recovery *recovery)
+{
+    bool is = false;
+
+    for (size_t i = 0; i < recovery->resource_count; i++) {
+        const struct recovery_resource *resource = &recovery->resources[i];
+
+        is = is || (resource->rm && ktm_rm_unfinished(resource->door->kit(resource->rm)));
+    }
+    return is;
+}
+
+/* Whether the manager has a transaction whose outcome somebody is still to carry out. */
+static bool
+is_any_decided(HANDLE tm)
+{
+    GUID *guids = NULL;
+    size_t count = 0;
+    bool is = false;
+
+    if (manager_list(tm, KTMOBJECT_TRANSACTION, &guids, &count) != STATUS_SUCCESS)
+        return false;
+    for (size_t i = 0; i < count && !is; i++) {
+        struct manager_transaction transaction;
+
+        if (manager_transaction(tm, &guids[i], &transaction) != STATUS_SUCCESS)
+            continue;
+        is = !transaction.is_in_doubt && !transaction.is_told;
+        manager_transaction_deinit(&transaction);
+    }
+    free(guids);
+    return is;
+}
+
+/* A last resource decides for others, who may have been opened before it: those with a thread of
+ * their own hear of it now. What cannot be finished is not waited for longer than this. */
+static void
+wait_for_answers(const struct opening *opening)
+{
+    for (int i = 0; i < ANSWER_TIMES && is_any_open_unfinished(opening->recovery) &&
+                    is_any_decided(opening->tm);
+         i++)
+        nanosleep(&(struct timespec){.tv_nsec = ANSWER_PAUSE_NS}, NULL);
+}
 
 static struct recovery_resource *
 add_resource(struct recovery *recovery, const char *kind)
@@ -283,6 +341,9 @@ recovery_open_resources(struct recovery *recovery, const char *home, HANDLE tm, 
     kinds_visit(home, &visitor);
     for (size_t i = 0; i < recovery->resource_count; i++)
         settle_resource(&opening, &recovery->resources[i]);
+    wait_for_answers(&opening);
+    for (size_t i = 0; i < recovery->resource_count; i++)
+        shut_resource(recovery, &recovery->resources[i]);
 }
 
 /* ---- who is missing ---- */
@@ -296,6 +357,10 @@ note_leftover(struct recovery *recovery, HANDLE tm, const GUID *guid)
 
     if (manager_transaction(tm, guid, &transaction) != STATUS_SUCCESS)
         return; /* it has just ended */
+    if (transaction.is_told) {
+        manager_transaction_deinit(&transaction);
+        return;
+    }
     if (transaction.is_in_doubt)
         complaint_write(&why, "%s", manager_transaction_advice(&transaction));
     else if (transaction.count) {

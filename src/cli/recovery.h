@@ -34,6 +34,7 @@ struct recovery_resource {
     NTSTATUS status;
     char *why; /* NULL: all is well */
     const struct ktm_resource_kind *door;
+    void *rm;         /* while it is open */
     bool was_at_rest; /* before it was opened */
 };
 
@@ -61,9 +62,9 @@ void recovery_take_news(void *recovery, enum ktm_resource_news news, const GUID 
 /* Why a transaction is not finished; NULL: nobody has said. */
 const char *recovery_why(const struct recovery *recovery, const GUID *guid);
 
-/* Opens every resource of the home, which finishes what is left there, and shuts it. One that fails
- * keeps nobody else from being opened. Those at rest are opened only with 'are_all', and may fail
- * then. */
+/* Opens every resource of the home, which finishes what is left there, and shuts them when all have
+ * been opened: one may have the answer that another waits for. One that fails keeps nobody else
+ * from being opened. Those at rest are opened only with 'are_all', and may fail then. */
 void recovery_open_resources(struct recovery *recovery, const char *home, HANDLE tm, bool are_all);
 /* Whatever the manager still has, nobody has finished. After everybody was asked. */
 void recovery_note_leftovers(struct recovery *recovery, HANDLE tm);

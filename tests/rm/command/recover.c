@@ -43,6 +43,24 @@ TEST(what_was_not_decided_is_taken_back_everywhere)
     scene_destroy(&scene, ALL);
 }
 
+/* Its answer is the others', and that they have finished is its own: in one go, whoever is opened
+ * first. */
+TEST(what_a_last_resource_has_decided_is_finished_everywhere)
+{
+    struct scene scene;
+
+    scene_create(&scene, ALL);
+    scene.sqlite_decides = true;
+    scene_leave(&scene, ALL, 7, DEATH_DECIDED);
+    EXPECT_KTM(0, "recover --home %s", scene.home);
+    EXPECT_EQ(ALL, scene_has(&scene, ALL, 7));
+    scene_leave(&scene, ALL, 8, DEATH_UNDECIDED);
+    EXPECT_KTM(0, "recover --home %s", scene.home);
+    EXPECT_EQ(0, scene_has(&scene, ALL, 8));
+    EXPECT_SAYS(EXPECT_KTM(0, "status --home %s", scene.home), "Nothing is unfinished.");
+    scene_destroy(&scene, ALL);
+}
+
 TEST(a_server_that_is_down_keeps_no_other_from_being_finished)
 {
     const struct said *said;

@@ -36,6 +36,7 @@ sqlite_say(struct scene *scene, const char *sql)
 void
 scene_create(struct scene *scene, unsigned who)
 {
+    scene->sqlite_decides = false;
     snprintf(scene->home, sizeof(scene->home), "%s/home", test_directory());
     snprintf(scene->file, sizeof(scene->file), "%s/item", test_directory());
     snprintf(scene->sqlite, sizeof(scene->sqlite), "%s/app.db", test_directory());
@@ -147,6 +148,22 @@ killer_join(struct ktm_tx *tx, struct killer *killer)
 }
 
 static void
+use_sqlite(struct scene *scene, struct ktm_tx *tx, struct ktm_sqlite_tx **part)
+{
+    const struct ktm_sqlite_options options = {.is_last_resource = TRUE};
+    struct ktm_home *home = ktm_of(tx);
+    struct ktm_sqlite_rm *rm;
+
+    if (!scene->sqlite_decides) {
+        EXPECT_OK(ktm_sqlite(tx, scene->sqlite, part));
+        return;
+    }
+    EXPECT_OK(ktm_sqlite_open(ktm_manager(home), ktm_home_path(home), scene->sqlite, &options, NULL,
+                              0, &rm));
+    EXPECT_OK(ktm_sqlite_begin(rm, ktm_transaction(tx), NULL, 0, part));
+}
+
+static void
 use_databases(struct scene *scene, struct ktm_tx *tx, unsigned who, unsigned item)
 {
     struct ktm_mariadb_server server = {
@@ -158,7 +175,7 @@ use_databases(struct scene *scene, struct ktm_tx *tx, unsigned who, unsigned ite
 
     snprintf(sql, sizeof(sql), "INSERT INTO items VALUES (%u)", item);
     if (who & SQLITE) {
-        EXPECT_OK(ktm_sqlite(tx, scene->sqlite, &sqlite));
+        use_sqlite(scene, tx, &sqlite);
         EXPECT_OK(ktm_sqlite_exec(sqlite, sql));
     }
     if (who & POSTGRES) {

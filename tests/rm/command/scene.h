@@ -13,7 +13,8 @@ struct scene {
     char home[600], file[600], sqlite[600];
     struct postgres postgres;
     struct mariadb mariadb;
-    unsigned falls; /* servers that are killed when all have promised */
+    unsigned falls;      /* servers that are killed when all have promised */
+    bool sqlite_decides; /* as last resource */
 };
 
 enum participant { FILES = 1, SQLITE = 2, POSTGRES = 4, MARIADB = 8 };
