@@ -47,13 +47,21 @@ now_ms(void)
 static pid_t
 start(struct play *play, char *const *words, int mouth)
 {
-    pid_t parent = getpid(), child = fork();
+    pid_t parent = getpid(), child;
+    sigset_t end, before;
     char log[1024];
     int fd;
 
+    /* Who is asked to end before he can hear it does so later. */
+    sigemptyset(&end);
+    sigaddset(&end, SIGTERM);
+    sigprocmask(SIG_BLOCK, &end, &before);
+    child = fork();
     EXPECT(child >= 0);
-    if (child > 0)
+    if (child > 0) {
+        sigprocmask(SIG_SETMASK, &before, NULL);
         return child;
+    }
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent)
         _exit(126);
