@@ -73,6 +73,20 @@ ktm_add_manager(sqlite sqlite3 ${KTM_SYS_SOURCES})
 ktm_add_manager(mariadb libmariadb)
 ktm_add_manager(xa "")
 
+# X/Open TX over the bridge to XA: tx_open and its like, and what switches call.
+file(GLOB tx_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/rm/tx/*.c)
+file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/ktm-tx.map
+    CONTENT "KTM_TX_0 { global: tx_*; ax_reg; ax_unreg; ktm_tx_*; local: *; };\n")
+add_library(ktm-tx SHARED ${tx_sources} ${PROJECT_SOURCE_DIR}/src/rm/server/conninfo.c ${KTM_BASE_SOURCES})
+target_link_libraries(ktm-tx PUBLIC ktm-xa ktm PRIVATE $<BUILD_INTERFACE:ktm_flags>)
+target_link_options(ktm-tx PRIVATE -Wl,--version-script=${PROJECT_BINARY_DIR}/ktm-tx.map)
+set_target_properties(ktm-tx PROPERTIES
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR} INSTALL_RPATH "$ORIGIN")
+add_library(ktm_tx_client INTERFACE)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/ktm-tx.pc.in ktm-tx.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/ktm-tx.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+install(TARGETS ktm-tx LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+
 # A switch of XA over SQLite, for transaction managers of others: what prepares in libktm-sqlite.so, without
 # what speaks KTM.
 if(TARGET ktm-sqlite)
@@ -85,6 +99,7 @@ if(TARGET ktm-sqlite)
     target_link_libraries(ktm-sqlite-xa PRIVATE ktm_flags ktm_sqlite_client)
     set_target_properties(ktm-sqlite-xa PROPERTIES
         VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+    add_library(ktm_sqlite_xa_client ALIAS ktm_sqlite_client)
     install(TARGETS ktm-sqlite-xa LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
 

@@ -41,6 +41,14 @@ for module in "$prefix"/lib/pkgconfig/ktm-*.pc; do
     [ -f "$module" ] || continue
     module=$(basename "$module" .pc)
     manager=${module#ktm-}
+    if [ "$manager" = tx ]; then
+        printf '#include <tx.h>\nint main(void) { return tx_info(0) != TX_PROTOCOL_ERROR; }\n' >"$scratch/tx.c"
+        # shellcheck disable=SC2046
+        cc -o "$scratch/tx" "$scratch/tx.c" $(pkg-config --cflags --libs ktm-tx)
+        "$scratch/tx"
+        echo "ktm-tx: good"
+        continue
+    fi
     printf '#include <ktm_%s.h>\nint main(void) { ktm_%s_shut(0); return 0; }\n' "$manager" "$manager" \
         >"$scratch/$manager.c"
     # shellcheck disable=SC2046

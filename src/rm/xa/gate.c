@@ -607,6 +607,7 @@ gate_open(struct gate *gate)
 {
     if (getrandom(gate->run, sizeof(gate->run), 0) != (ssize_t)sizeof(gate->run))
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    gate->item = le32_get(gate->run) % 1000000000u; /* those of earlier runs may be there */
     TRY(port_open(&gate->source, &gate->port, &gate->why));
     gate->info = gate->port->info;
     gate->can_look = has_function(gate, "ktm_xa_check_look");

@@ -3,7 +3,8 @@
  * A switch for tests: a store of items in a directory (the open string), and a switch that does
  * what it is told to. Only processes die here, so nothing is forced.
  *
- *     p.<xid>   prepared; the file has the item
+ *     e.<xid>   ended; the file has the item, so that any process can prepare it
+ *     p.<xid>   prepared
  *     c.<item>  committed
  *     h.<xid>   decided by somebody else, and not forgotten yet
  *     order     what the switch shall do instead of its work, a line for each: "<function> <deed>
@@ -29,7 +30,7 @@ PUBLIC ktm_xa_function ktm_xa_check_work, ktm_xa_check_look, toy_work, toy_sleep
     toy_echo, toy_refuse;
 
 static char directory[MAXINFOSIZE];
-static struct {
+static __thread struct {
     XID xid;
     int is_active, is_ended, item; /* item -1: nothing was done */
 } branches[256];
@@ -227,6 +228,44 @@ toy_start(XID *xid, int rmid, long flags)
     return find_active() >= 0 ? XAER_PROTO : begin(xid);
 }
 
+static void
+write_item(const char *kind, const XID *xid, int item)
+{
+    char path[1024];
+    FILE *file;
+
+    branch_path(path, kind, xid);
+    file = fopen(path, "w");
+    fprintf(file, "%d\n", item);
+    fclose(file);
+}
+
+/* -2: there is no such file. */
+static int
+read_item(const char *kind, const XID *xid)
+{
+    char path[1024];
+    int item = -2;
+    FILE *file;
+
+    branch_path(path, kind, xid);
+    file = fopen(path, "r");
+    if (file && fscanf(file, "%d", &item) != 1)
+        item = -2;
+    if (file)
+        fclose(file);
+    return item;
+}
+
+static void
+remove_item(const char *kind, const XID *xid)
+{
+    char path[1024];
+
+    branch_path(path, kind, xid);
+    unlink(path);
+}
+
 static int
 toy_end(XID *xid, int rmid, long flags)
 {
@@ -239,6 +278,7 @@ toy_end(XID *xid, int rmid, long flags)
         return XAER_NOTA;
     branches[at].is_active = 0;
     branches[at].is_ended = 1;
+    write_item("e.", xid, branches[at].item);
     return XA_OK;
 }
 
@@ -251,9 +291,7 @@ drop(int at)
 static int
 toy_prepare(XID *xid, int rmid, long flags)
 {
-    char path[1024];
-    int code, at = find(xid);
-    FILE *file;
+    int code, item, at = find(xid);
 
     (void)rmid, (void)flags;
     switch (obey("prepare", &code)) {
@@ -267,15 +305,15 @@ toy_prepare(XID *xid, int rmid, long flags)
     default:
         break;
     }
-    if (at < 0)
+    item = read_item("e.", xid);
+    if (item == -2)
         return XAER_NOTA;
-    drop(at);
-    if (branches[at].item < 0)
+    if (at >= 0)
+        drop(at);
+    remove_item("e.", xid);
+    if (item < 0)
         return XA_RDONLY;
-    branch_path(path, "p.", xid);
-    file = fopen(path, "w");
-    fprintf(file, "%d\n", branches[at].item);
-    fclose(file);
+    write_item("p.", xid, item);
     return obey("prepared", &code) == WORK ? XA_OK : code;
 }
 
@@ -302,7 +340,6 @@ toy_commit(XID *xid, int rmid, long flags)
 {
     char path[1024], made[600], item[32];
     int code, number;
-    FILE *file;
 
     (void)rmid, (void)flags;
     switch (obey("commit", &code)) {
@@ -316,12 +353,9 @@ toy_commit(XID *xid, int rmid, long flags)
         break;
     }
     branch_path(path, "p.", xid);
-    file = fopen(path, "r");
-    if (!file)
+    number = read_item("p.", xid);
+    if (number == -2)
         return XAER_NOTA;
-    if (fscanf(file, "%d", &number) != 1)
-        number = -1;
-    fclose(file);
     snprintf(item, sizeof(item), "%d", number);
     path_of(made, "c.", item);
     rename(path, made);
@@ -337,10 +371,11 @@ toy_rollback(XID *xid, int rmid, long flags)
     (void)rmid, (void)flags;
     if (obey("rollback", &code) != WORK)
         return heuristic(xid, code);
-    if (at >= 0) {
+    if (at >= 0)
         drop(at);
+    branch_path(path, "e.", xid);
+    if (unlink(path) == 0 || at >= 0)
         return XA_OK;
-    }
     branch_path(path, "p.", xid);
     return unlink(path) == 0 ? XA_OK : XAER_NOTA;
 }
