@@ -123,7 +123,8 @@ KTM_API HANDLE ktm_xa_transaction(struct ktm_xa_tx *tx);
 /* How the resource manager knows the branch. */
 KTM_API void ktm_xa_xid(struct ktm_xa_tx *tx, XID *out);
 
-/* Work in the helper: what the function gets is 'in', what it writes to 'out' comes back. It runs
+/* Work in the helper: what the function gets is 'in', what it writes to 'out' comes back; at first
+ * '*out_size' is KTM_XA_CALL_SIZE, at the end how much it has written. It runs
  * in the thread that has the branch, returns 0, or anything else when it could not; then the
  * application should roll back. */
 #define KTM_XA_CALL_SIZE 32768

@@ -103,8 +103,10 @@ cut_remark(char *text)
             text++;
         else if (*text == '\'')
             is_quoted = !is_quoted;
-        else if (*text == '#' && !is_quoted)
-            *text-- = '\0';
+        if (*text == '#' && !is_quoted) {
+            *text = '\0';
+            return;
+        }
     }
 }
 

@@ -20,7 +20,9 @@
 
 #include "rm/xa/quirk.h"
 
-#define PROGRAM "ktm-xa-helper"
+#define PROGRAM     "ktm-xa-helper"
+#define END_LOOKS   2000
+#define END_LOOK_NS 500000L
 
 /* ---- the program ---- */
 
@@ -80,7 +82,8 @@ launch(const struct source *source, int theirs, pid_t *id)
     sigfillset(&all);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
+                                              POSIX_SPAWN_SETPGROUP); /* of its own: 0 */
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     error = posix_spawn_file_actions_adddup2(&actions, theirs, HELPER_SOCKET);
@@ -141,17 +144,32 @@ port_kill(const struct port *port)
         pidfd_send_signal(port->process, SIGKILL, NULL, 0);
 }
 
-/* How it ended, in words. The application may have fetched that before us. */
+/* False: its end was fetched by the application; or it hangs in the kernel, and nobody waits for
+ * that. */
+static bool
+wait_for_end(const struct port *port, int *state)
+{
+    for (int i = 0; i < END_LOOKS; i++) {
+        pid_t got = waitpid(port->id, state, WNOHANG);
+
+        if (got != 0 && !(got < 0 && errno == EINTR))
+            return got == port->id;
+        nanosleep(&(struct timespec){.tv_nsec = END_LOOK_NS}, NULL);
+    }
+    return false;
+}
+
+/* How it ended, in words. */
 static void
 bury(struct port *port, char *how, size_t size)
 {
-    int state;
+    int state = 0;
 
     close(port->socket);
     port->socket = -1;
     port_kill(port);
     snprintf(how, size, "ended");
-    if (waitpid(port->id, &state, 0) == port->id) {
+    if (wait_for_end(port, &state)) {
         if (WIFSIGNALED(state))
             snprintf(how, size, "was killed by signal %d", WTERMSIG(state));
         else
