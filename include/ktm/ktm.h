@@ -100,14 +100,17 @@ enum ktm_resource_news {
 
 /* One resource of a home. */
 struct ktm_resource {
-    const char *place;  /* where it is, as one text without secrets: a path, a connection string;
-                           NULL: the home does not know (it was written by an older version) */
-    const char *name;   /* which state in the home is its own: to open the same again; NULL when a
-                           resource is named by its place alone: the library finds the state, or
-                           makes it */
-    GUID manager;       /* its resource manager */
-    BOOLEAN is_at_rest; /* it was shut with nothing left that anybody would have to finish */
-    BOOLEAN must_exist; /* for opening: what is missing is not made */
+    const char *place;   /* where it is, as one text without secrets: a path, a connection string;
+                            NULL: the home does not know (it was written by an older version) */
+    const char *name;    /* which state in the home is its own: to open the same again; NULL when a
+                            resource is named by its place alone: the library finds the state, or
+                            makes it */
+    GUID manager;        /* its resource manager */
+    BOOLEAN is_at_rest;  /* it was shut with nothing left that anybody would have to finish */
+    const char *trouble; /* why something could not be finished there, or why it could not be
+                            opened, when that was tried for the last time; NULL: nothing is known */
+    int64_t trouble_since; /* seconds since 1970 */
+    BOOLEAN must_exist;    /* for opening: what is missing is not made */
     /* For opening: told while it happens, from any thread; must not call the library. May be
      * NULL. 'text': a sentence, in the resource's own words. */
     void (*report)(void *context, enum ktm_resource_news news, const GUID *transaction,
@@ -143,11 +146,15 @@ struct ktm_resource_kind {
     const struct ktm_manager_kind *manager;
     /* The kit's half of an open resource manager, for ktm_rm_recovered and ktm_rm_unfinished. */
     struct ktm_rm *(*kit)(void *rm);
-    /* One statement in a part of 'manager': '*rows' is how many rows it changed, or gave. NULL: no
-     * statements can be said. Answers: those of the library; the part's 'error' says why. */
+    /* A statement in a part of 'manager', with so many parameters, or several with none: '*rows' is
+     * how many rows they have changed or given together. What would begin or end a transaction is
+     * refused. NULL: no statements can be said. Answers: those of the library; the part's 'error'
+     * says why. */
     NTSTATUS(*run)
-    (void *part, const char *statement, size_t count, const struct ktm_value *values,
-     uint64_t *rows);
+    (void *part, const char *text, size_t count, const struct ktm_value *values, uint64_t *rows);
+    /* Whether it can be reached, without opening it in a home: nothing is finished, and nothing is
+     * changed. NULL: it cannot be known. Answers: as opening it; 'why' says so. */
+    NTSTATUS (*probe)(const struct ktm_resource *resource, char *why, size_t why_size);
 };
 
 /* ---- descriptors, texts ---- */

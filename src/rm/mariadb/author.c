@@ -188,6 +188,8 @@ finish_prepared(struct ktm_mariadb_tx *tx, bool commit)
     atomic_store(&tx->state, (finished == FINISHED) == commit ? KTM_MARIADB_COMMITTED
                                                               : KTM_MARIADB_ROLLED_BACK);
     sign_retire(tx->rm, &tx->xid.key, finished == FINISHED && commit);
+    if (tx->was_told)
+        trouble_is_over(tx->rm);
     outcome_tend_orphans(tx->rm);
     return KTM_RM_DONE;
 }
@@ -251,7 +253,10 @@ settle(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool commit)
     enum finished finished = outcome_settle(rm, key, commit, &why);
 
     report(rm, kinds[finished], &key->transaction, commit, why.text);
-    return finished == NOT_FINISHED ? KTM_RM_RETRY : KTM_RM_DONE;
+    if (finished == NOT_FINISHED)
+        return KTM_RM_RETRY;
+    trouble_is_over(rm);
+    return KTM_RM_DONE;
 }
 
 static enum ktm_rm_answer

@@ -223,6 +223,21 @@ kind_run(void *part, const char *text, size_t count, const struct ktm_value *val
     return statement_run(part, text, count, values, rows);
 }
 
+static NTSTATUS
+kind_probe(const struct ktm_resource *resource, char *why, size_t why_size)
+{
+    struct explanation explanation = {0};
+    struct ktm_mariadb_server server;
+    NTSTATUS status = read_place(resource->place, &server, &explanation);
+
+    if (status == STATUS_SUCCESS) {
+        status = session_probe(&server, &explanation);
+        place_free(&server);
+    }
+    snprintf(why, why_size, "%s", explanation.text);
+    return status;
+}
+
 static const struct ktm_manager_kind manager = {.open = kind_open,
                                                 .shut = door_shut,
                                                 .begin = door_begin,
@@ -235,4 +250,5 @@ KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_r
                                                             .place = kind_place,
                                                             .manager = &manager,
                                                             .kit = kind_kit,
-                                                            .run = kind_run};
+                                                            .run = kind_run,
+                                                            .probe = kind_probe};

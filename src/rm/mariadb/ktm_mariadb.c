@@ -200,6 +200,8 @@ rm_open(HANDLE tm, const char *home, const struct ktm_mariadb_server *server,
     TRY(rm_create(server, options, &rm));
     status = rm_start(rm, tm, home, why);
     if (status != STATUS_SUCCESS) {
+        if (options && options->name && why->text[0])
+            home_trouble_at(home, "mariadb", options->name, why->text);
         ktm_mariadb_shut(rm);
         return status;
     }

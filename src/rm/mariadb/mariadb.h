@@ -114,6 +114,8 @@ NTSTATUS explain_server(struct explanation *why, MYSQL *connection, const char *
 bool error_is_loss(unsigned error);
 void report(struct ktm_mariadb_rm *rm, enum ktm_mariadb_kind kind, const GUID *transaction,
             bool commit, const char *text);
+/* One branch more is finished; if it was the last one, nothing is the matter any more. */
+void trouble_is_over(struct ktm_mariadb_rm *rm);
 
 /* ---- place.c ---- */
 
@@ -157,6 +159,8 @@ NTSTATUS session_say(struct session *session, const char *sql, unsigned *error,
 /* A query; NULL: it failed. To be freed. */
 MYSQL_RES *session_ask(struct session *session, const char *sql, struct explanation *why);
 bool session_is_in_transaction(const struct session *session);
+/* Whether there is an answer; nothing is asked. */
+NTSTATUS session_probe(const struct ktm_mariadb_server *server, struct explanation *why) must_use;
 /* Before anybody is served: what the server must be, and that nobody of an older run is at work. */
 NTSTATUS session_check_server(struct session *session, struct explanation *why) must_use;
 NTSTATUS session_barrier(struct ktm_mariadb_rm *rm, struct session *session,

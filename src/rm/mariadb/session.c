@@ -223,6 +223,16 @@ connect_to(const struct ktm_mariadb_server *server, struct explanation *why, MYS
 }
 
 NTSTATUS
+session_probe(const struct ktm_mariadb_server *server, struct explanation *why)
+{
+    MYSQL *connection = NULL;
+
+    TRY(connect_to(server, why, &connection));
+    mysql_close(connection);
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
 session_open(struct ktm_mariadb_rm *rm, struct explanation *why, struct session **out)
 {
     struct session *session;

@@ -191,6 +191,8 @@ finish_prepared(struct ktm_postgres_tx *tx, bool commit)
         report(tx->rm, KTM_POSTGRES_DAMAGED, &tx->id, commit, tx->why.text);
     atomic_store(&tx->state, (finished == FINISHED) == commit ? KTM_POSTGRES_COMMITTED
                                                               : KTM_POSTGRES_ROLLED_BACK);
+    if (tx->was_told)
+        trouble_is_over(tx->rm);
     outcome_tend_orphans(tx->rm);
     return KTM_RM_DONE;
 }
@@ -265,7 +267,10 @@ settle(struct ktm_postgres_rm *rm, const struct ktm_rm_key *key, bool commit)
         explain_sentence(&why, "what was prepared is not known: its recovery information cannot "
                                "be read");
     report(rm, kinds[finished], &key->transaction, commit, why.text);
-    return finished == NOT_FINISHED ? KTM_RM_RETRY : KTM_RM_DONE;
+    if (finished == NOT_FINISHED)
+        return KTM_RM_RETRY;
+    trouble_is_over(rm);
+    return KTM_RM_DONE;
 }
 
 static enum ktm_rm_answer

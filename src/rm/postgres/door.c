@@ -124,10 +124,21 @@ door_run(void *part, const char *text, size_t count, const struct ktm_value *val
     return statement_run(part, text, count, values, rows);
 }
 
+static NTSTATUS
+door_probe(const struct ktm_resource *resource, char *why, size_t why_size)
+{
+    struct explanation explanation = {0};
+    NTSTATUS status = session_probe(resource->place, &explanation);
+
+    snprintf(why, why_size, "%s", explanation.text);
+    return status;
+}
+
 KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_resource_kind),
                                                             .name = "postgres",
                                                             .known = ktm_postgres_known,
                                                             .place = door_place,
                                                             .manager = &manager,
                                                             .kit = door_kit,
-                                                            .run = door_run};
+                                                            .run = door_run,
+                                                            .probe = door_probe};

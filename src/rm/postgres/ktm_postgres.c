@@ -191,6 +191,8 @@ rm_open(HANDLE tm, const char *home, const char *conninfo,
     TRY(rm_create(conninfo, options, &rm));
     status = rm_start(rm, tm, home, why);
     if (status != STATUS_SUCCESS) {
+        if (options && options->name && why->text[0])
+            home_trouble_at(home, "postgres", options->name, why->text);
         ktm_postgres_shut(rm);
         return status;
     }

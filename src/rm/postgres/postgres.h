@@ -111,6 +111,8 @@ NTSTATUS explain_result(struct explanation *why, PGconn *connection, const PGres
 bool result_is(const PGresult *result, const char *sqlstate);
 void report(struct ktm_postgres_rm *rm, enum ktm_postgres_kind kind, const GUID *transaction,
             bool commit, const char *text);
+/* One branch more is finished; if it was the last one, nothing is the matter any more. */
+void trouble_is_over(struct ktm_postgres_rm *rm);
 
 /* ---- name.c ---- */
 
@@ -135,6 +137,8 @@ NTSTATUS place_check(const char *conninfo, struct conninfo *out, struct explanat
 
 NTSTATUS session_open(struct ktm_postgres_rm *rm, struct explanation *why,
                       struct session **out) must_use;
+/* Whether there is an answer; nothing is asked. */
+NTSTATUS session_probe(const char *conninfo, struct explanation *why) must_use;
 /* Before anybody is served: what the server must be, and that nobody of an older run is at work. */
 NTSTATUS session_check_server(struct ktm_postgres_rm *rm, struct session *session,
                               struct explanation *why) must_use;

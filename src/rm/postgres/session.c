@@ -147,6 +147,20 @@ connect_to(const char *conninfo)
 }
 
 NTSTATUS
+session_probe(const char *conninfo, struct explanation *why)
+{
+    PGconn *connection = connect_to(conninfo);
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (!connection)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    if (PQstatus(connection) != CONNECTION_OK)
+        status = explain_result(why, connection, NULL, "connecting");
+    PQfinish(connection);
+    return status;
+}
+
+NTSTATUS
 session_open(struct ktm_postgres_rm *rm, struct explanation *why, struct session **out)
 {
     PGconn *connection = connect_to(rm->conninfo);

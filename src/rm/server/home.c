@@ -23,11 +23,13 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FORM      "ktm-%s 1\nmanager %s\ntm %s\nincarnation %" PRIu64 "\n"
@@ -305,6 +307,85 @@ home_open(struct home *home, const char *directory, const char *kind, const char
     return home_load(home, tm, place, why);
 }
 
+/* ---- trouble ---- */
+
+/* False: the path is too long. */
+static bool
+trouble_path(const char *path, char into[4200])
+{
+    return snprintf(into, 4200, "%s.trouble", path) < 4200;
+}
+
+/* A reader may find half of it, and so may whoever comes after a power cut. */
+static void
+trouble_write(const char *path, int64_t since, const char *text)
+{
+    char name[4200];
+    FILE *file = trouble_path(path, name) ? fopen(name, "we") : NULL;
+
+    if (!file)
+        return;
+    fprintf(file, "%" PRId64 "\n%s\n", since, text);
+    fclose(file);
+}
+
+static void
+trouble_remove(const char *path)
+{
+    char name[4200];
+
+    if (trouble_path(path, name))
+        unlink(name);
+}
+
+static void
+trouble_read(const char *path, int64_t *since, char text[EXPLANATION_SIZE])
+{
+    char name[4200];
+    FILE *file = trouble_path(path, name) ? fopen(name, "re") : NULL;
+
+    text[0] = '\0';
+    if (!file)
+        return;
+    if (fscanf(file, "%" SCNd64 "%*1[\n]", since) != 1 || !fgets(text, EXPLANATION_SIZE, file))
+        text[0] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    fclose(file);
+}
+
+void
+home_trouble(struct home *home, const char *text)
+{
+    int64_t since = 0, now = time(NULL);
+
+    if (atomic_compare_exchange_strong(&home->trouble_since, &since, now))
+        since = now;
+    trouble_write(home->path, since, text);
+}
+
+void
+home_well(struct home *home)
+{
+    if (atomic_exchange(&home->trouble_since, 0))
+        trouble_remove(home->path);
+}
+
+void
+home_trouble_at(const char *directory, const char *kind, const char *name, const char *text)
+{
+    char before[EXPLANATION_SIZE], *path;
+    int64_t since = time(NULL);
+
+    if (asprintf(&path, "%s/%s.%s", directory, kind, name) < 0)
+        return;
+    trouble_read(path, &since, before); /* it goes on */
+    if (access(path, F_OK) == 0)
+        trouble_write(path, since, text);
+    free(path);
+}
+
+/* ---- at each start and end ---- */
+
 NTSTATUS
 home_advance(struct home *home, const char *connection, struct explanation *why)
 {
@@ -314,6 +395,7 @@ home_advance(struct home *home, const char *connection, struct explanation *why)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     home->is_at_rest = false;
     home->incarnation++;
+    trouble_remove(home->path);
     return home_write(home, why);
 }
 
@@ -332,16 +414,21 @@ known_one(const char *directory, const char *kind, const char *file, ktm_resourc
 {
     struct home home = {.kind = kind};
     struct explanation why = {0};
-    NTSTATUS status = STATUS_SUCCESS;
+    char trouble[EXPLANATION_SIZE];
+    int64_t since = 0;
+    NTSTATUS status;
 
     if (asprintf(&home.path, "%s/%s", directory, file) < 0)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     status = home_read(&home, &why);
+    trouble_read(home.path, &since, trouble);
     if (status == STATUS_SUCCESS)
         each(context, &(struct ktm_resource){.place = home.connection,
                                              .name = file + strlen(kind) + 1,
                                              .manager = home.manager,
-                                             .is_at_rest = home.is_at_rest});
+                                             .is_at_rest = home.is_at_rest,
+                                             .trouble = trouble[0] ? trouble : NULL,
+                                             .trouble_since = since});
     home_free(&home);
     return status;
 }

@@ -20,10 +20,11 @@ struct home {
     pid_t process;
     const char *kind;
     GUID manager, tm;
-    uint64_t incarnation; /* 0: never written */
-    char place[96];       /* "": the server has no name of its own for it */
-    char *connection;     /* how it was reached, without secrets; NULL: not known */
-    bool is_at_rest;      /* nothing was left when it was shut */
+    uint64_t incarnation;          /* 0: never written */
+    char place[96];                /* "": the server has no name of its own for it */
+    char *connection;              /* how it was reached, without secrets; NULL: not known */
+    bool is_at_rest;               /* nothing was left when it was shut */
+    _Atomic int64_t trouble_since; /* seconds since 1970; 0: none in this run */
 };
 
 /* Reads the file <directory>/<kind>.<name>, or makes up who we are. 'place' says in words where the
@@ -42,6 +43,13 @@ void home_close(struct home *home);
 void home_free(struct home *home);
 /* Before everything else. */
 void home_init(struct home *home);
+
+/* Trouble is a file beside it, <kind>.<name>.trouble, for people who ask what the matter is. It is
+ * not forced, nothing depends on it, and the next start removes it. Any thread. */
+void home_trouble(struct home *home, const char *text);
+void home_well(struct home *home); /* it is over */
+/* The same for one that could not be opened, if there is such a file at all. */
+void home_trouble_at(const char *directory, const char *kind, const char *name, const char *text);
 
 /* Calls 'each' for every file of the kind, with its name. Answers: RM_METADATA_CORRUPT (told after
  * all others), and what files say. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* SQLite in transactions of applications (ktm.h), and for programs that do not know it. */
+#include <dirent.h>
 #include <errno.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "ktm.h"
 #include "rm/sqlite/rm.h"
@@ -101,13 +104,40 @@ struct known {
     void *context;
 };
 
+/* The names beside a database are the whole log of what is prepared in it (park.h); a sign of a
+ * last resource matters to a transaction that the TM still has. Without the database nobody knows.
+ */
+static bool
+is_at_rest(const char *database)
+{
+    const char *name = strrchr(database, '/') + 1;
+    char path[4200];
+    struct stat info;
+    struct dirent *entry;
+    bool is = access(database, F_OK) == 0;
+    DIR *directory;
+
+    snprintf(path, sizeof(path), "%s-journal", database);
+    is = is && !(stat(path, &info) == 0 && S_ISDIR(info.st_mode));
+    snprintf(path, sizeof(path), "%.*s", (int)(name - database), database);
+    directory = is ? opendir(path) : NULL;
+    snprintf(path, sizeof(path), "%s-ktm.", name);
+    while (directory && (entry = readdir(directory)))
+        is = is && strncmp(entry->d_name, path, strlen(path)) != 0;
+    if (directory)
+        closedir(directory);
+    return is && directory;
+}
+
 static void
 known_one(void *context, const char *database, const char *name, const struct store *store)
 {
     struct known *known = context;
 
-    known->each(known->context, &(struct ktm_resource){
-                                    .place = database, .name = name, .manager = store->identity});
+    known->each(known->context, &(struct ktm_resource){.place = database,
+                                                       .name = name,
+                                                       .manager = store->identity,
+                                                       .is_at_rest = is_at_rest(database)});
 }
 
 static NTSTATUS
@@ -253,6 +283,19 @@ door_run(void *part, const char *text, size_t count, const struct ktm_value *val
     return status;
 }
 
+static NTSTATUS
+door_probe(const struct ktm_resource *resource, char *why, size_t why_size)
+{
+    sqlite3 *db = NULL;
+    int code = sqlite3_open_v2(resource->place, &db, SQLITE_OPEN_READONLY, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, "SELECT count(*) FROM sqlite_schema", NULL, NULL, NULL);
+    snprintf(why, why_size, "%s", code == SQLITE_OK ? "" : sqlite3_errmsg(db));
+    sqlite3_close(db);
+    return code == SQLITE_OK ? STATUS_SUCCESS : status_raise(status_of_sqlite(code));
+}
+
 static struct ktm_rm *
 door_kit(void *rm)
 {
@@ -265,4 +308,5 @@ KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_r
                                                             .place = door_place,
                                                             .manager = &manager,
                                                             .kit = door_kit,
-                                                            .run = door_run};
+                                                            .run = door_run,
+                                                            .probe = door_probe};
