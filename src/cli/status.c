@@ -14,6 +14,7 @@
 #include "cli/home.h"
 #include "cli/manager.h"
 #include "cli/owned.h"
+#include "cli/resources.h"
 
 enum column { NAME, KIND, STATE, AGE, ABOUT, COLUMNS };
 
@@ -27,6 +28,9 @@ struct unfinished {
 struct picture {
     const char *home;
     bool is_json;
+    bool is_probing;
+    bool is_busy; /* another process has the manager */
+    struct resources resources;
     HANDLE tm;
     struct unfinished *unfinished; /* in order of GUID */
     size_t count;
@@ -96,6 +100,7 @@ picture_deinit(struct picture *picture)
         free(picture->unfinished[i].why);
     }
     free(picture->unfinished);
+    resources_deinit(&picture->resources);
     if (picture->tm)
         (void)NtClose(picture->tm);
     scols_unref_table(picture->table);
@@ -168,6 +173,97 @@ age_text(const struct picture *picture, int64_t begun, char *into, size_t size)
     return into;
 }
 
+/* ---- resources ---- */
+
+/* "postgres.7300000000000000000-5": the name of its state in the home. */
+static const char *
+name_of_resource(const struct resource *resource, char into[128])
+{
+    snprintf(into, 128, "%s%s%s", resource->kind ?: "", resource->name ? "." : "",
+             resource->name ?: "");
+    return into;
+}
+
+/* "of postgres.7300000000000000000-5", or the GUID. */
+static const char *
+owner_of(const struct picture *picture, const struct manager_participant *participant,
+         char into[160])
+{
+    const struct resource *resource = resources_find(&picture->resources, &participant->manager);
+
+    strcpy(into, "of ");
+    if (resource)
+        name_of_resource(resource, into + 3);
+    else
+        guid_print(&participant->manager, into + 3);
+    return into;
+}
+
+/* Whether an unfinished transaction waits for it. */
+static bool
+is_waited_for(const struct picture *picture, const struct resource *resource)
+{
+    bool is = false;
+
+    for (size_t i = 0; picture->tm && i < picture->count; i++) {
+        struct manager_transaction transaction;
+
+        if (manager_transaction(picture->tm, &picture->unfinished[i].guid, &transaction) !=
+            STATUS_SUCCESS)
+            continue;
+        for (size_t k = 0; k < transaction.count; k++)
+            is = is || guid_equal(&transaction.participants[k].manager, &resource->manager);
+        manager_transaction_deinit(&transaction);
+    }
+    return is;
+}
+
+static const char *
+state_of_resource(const struct picture *picture, const struct resource *resource)
+{
+    if (!resource->name)
+        return "not known";
+    if (resource->is_probed && !resource->is_reachable)
+        return "unreachable";
+    if (is_waited_for(picture, resource) || (resource->trouble && !resource->is_probed))
+        return "unfinished";
+    if (resource->is_at_rest)
+        return "at rest";
+    return picture->is_busy ? "in use" : "not shut";
+}
+
+static NTSTATUS
+add_resource(struct picture *picture, struct libscols_line *parent, const struct resource *resource)
+{
+    char name[128], age[32];
+    owned(free_text) char *about = NULL;
+    const char *state = state_of_resource(picture, resource), *advice = "";
+
+    if (strcmp(state, "not shut") == 0)
+        advice = "something may be left; 'ktm recover' looks";
+    if (asprintf(&about, "%s%s%s%s%s", resource->place ?: "",
+                 resource->place && (resource->trouble || advice[0]) ? "; " : "",
+                 resource->trouble ?: "", resource->trouble && advice[0] ? "; " : "", advice) < 0)
+        about = NULL;
+    if (!add_line(picture, parent, name_of_resource(resource, name), "resource", state,
+                  resource->trouble ? age_text(picture, resource->trouble_since, age, sizeof(age))
+                                    : NULL,
+                  about))
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    return STATUS_SUCCESS;
+}
+
+/* They are known to the home, whoever has the manager. */
+static NTSTATUS
+add_known_resources(struct picture *picture, struct libscols_line *parent)
+{
+    for (size_t i = 0; i < picture->resources.count; i++)
+        TRY(add_resource(picture, parent, &picture->resources.list[i]));
+    return STATUS_SUCCESS;
+}
+
+/* ---- the manager ---- */
+
 static NTSTATUS
 add_transaction(struct picture *picture, struct libscols_line *parent,
                 const struct unfinished *unfinished)
@@ -191,11 +287,11 @@ add_transaction(struct picture *picture, struct libscols_line *parent,
                     age_text(picture, unfinished->begun, age, sizeof(age)), about);
     for (size_t i = 0; line && i < transaction.count; i++) {
         const struct manager_participant *participant = &transaction.participants[i];
-        char of[GUID_TEXT_SIZE + 4] = "of ";
+        char of[160];
 
         guid_print(&participant->enlistment, name);
-        guid_print(&participant->manager, of + 3);
-        if (!add_line(picture, line, name, "enlistment", NULL, NULL, of))
+        if (!add_line(picture, line, name, "enlistment", NULL, NULL,
+                      owner_of(picture, participant, of)))
             line = NULL;
     }
     manager_transaction_deinit(&transaction);
@@ -213,6 +309,8 @@ add_resources(struct picture *picture, struct libscols_line *parent)
     for (size_t i = 0; status == STATUS_SUCCESS && i < count; i++) {
         char name[GUID_TEXT_SIZE], description[DESCRIPTION_SIZE] = "";
 
+        if (resources_find(&picture->resources, &guids[i]))
+            continue; /* it is shown with what the home knows of it */
         guid_print(&guids[i], name);
         status = manager_resource(picture->tm, &guids[i], description);
         if (status == STATUS_SUCCESS &&
@@ -237,6 +335,7 @@ fill(struct picture *picture)
     if (!line)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     TRY(add_resources(picture, line));
+    TRY(add_known_resources(picture, line));
     for (size_t i = 0; i < picture->count; i++)
         TRY(add_transaction(picture, line, &picture->unfinished[i]));
     return STATUS_SUCCESS;
@@ -258,10 +357,13 @@ static int
 show_busy(struct picture *picture)
 {
     int holder = manager_holder(picture->home);
+    struct libscols_line *line;
     char state[64];
 
+    picture->is_busy = true;
     snprintf(state, sizeof(state), holder ? "in use by process %d" : "in use by a process", holder);
-    if (!add_line(picture, NULL, "", "manager", state, NULL, picture->home))
+    line = add_line(picture, NULL, "", "manager", state, NULL, picture->home);
+    if (!line || add_known_resources(picture, line) != STATUS_SUCCESS)
         return print_end(EXIT_ROLLED_BACK, true);
     return print_picture(picture, "What is unfinished cannot be told while it is in use.");
 }
@@ -273,6 +375,10 @@ look(struct picture *picture)
     char text[STATUS_TEXT_SIZE], sentence[96];
     NTSTATUS status = home_check(picture->home, &why);
 
+    if (status == STATUS_SUCCESS)
+        status = resources_read(picture->home, picture->is_probing, &picture->resources);
+    if (status == STATUS_INSUFFICIENT_RESOURCES)
+        (void)out_of_memory(&why);
     if (status == STATUS_SUCCESS)
         status = manager_open(picture->home, &why, &picture->tm);
     if (status == STATUS_OBJECT_NAME_NOT_FOUND)
@@ -299,15 +405,18 @@ look(struct picture *picture)
 static int
 run(int count, char **arguments)
 {
-    static const struct option options[] = {COMMON_OPTIONS, {0}};
+    static const struct option options[] = {COMMON_OPTIONS, {"probe", no_argument, NULL, 'P'}, {0}};
     owned(free_text) char *home = NULL;
     struct common common = {0};
     struct picture picture = {0};
     struct complaint why;
+    bool is_probing = false;
     int option, code;
 
     while ((option = getopt_long(count, arguments, COMMON_LETTERS, options, NULL)) != -1) {
-        if (common_take(&common, option, &verb_status, arguments, &code) && code >= 0)
+        if (option == 'P')
+            is_probing = true;
+        else if (common_take(&common, option, &verb_status, arguments, &code) && code >= 0)
             return code;
     }
     if (optind < count)
@@ -317,7 +426,7 @@ run(int count, char **arguments)
         print_error("%s", why.text);
         return EXIT_USAGE;
     }
-    picture = (struct picture){.home = home, .is_json = common.is_json};
+    picture = (struct picture){.home = home, .is_json = common.is_json, .is_probing = is_probing};
     if (make_table(&picture)) {
         code = look(&picture);
     } else {
@@ -331,15 +440,18 @@ run(int count, char **arguments)
 const struct verb verb_status = {
     .name = "status",
     .summary = "show the managers, and transactions that are unfinished",
-    .help = "usage: ktm status [OPTION...]\n"
-            "\n"
-            "Shows the transaction manager of the home, the resource managers it knows, and the\n"
-            "transactions that a crash left unfinished, with their age and what to do about them.\n"
-            "It finishes nothing; 'ktm recover' does.\n"
-            "\n"
-            "  --home DIR  where the state is kept\n"
-            "  --json      one JSON object; ages in seconds\n"
-            "\n"
-            "Exit status: 0 it could be looked at; 1 it could not; 2 wrong use.\n",
+    .help =
+        "usage: ktm status [OPTION...]\n"
+        "\n"
+        "Shows the transaction manager of the home, the resource managers and databases it knows,\n"
+        "and the transactions that a crash left unfinished, with their age and what to do about\n"
+        "them. It finishes nothing; 'ktm recover' does. Databases are not opened: what is told of\n"
+        "them is what the home knows, also while another process uses it.\n"
+        "\n"
+        "  --probe     ask each database whether it can be reached\n"
+        "  --home DIR  where the state is kept\n"
+        "  --json      one JSON object; ages in seconds\n"
+        "\n"
+        "Exit status: 0 it could be looked at; 1 it could not; 2 wrong use.\n",
     .run = run,
 };

@@ -17,6 +17,7 @@
 #include "cli/log_scan.h"
 #include "cli/manager.h"
 #include "cli/owned.h"
+#include "cli/resources.h"
 #include "cli/tm_record.h"
 
 struct account {
@@ -26,6 +27,7 @@ struct account {
     bool is_unfinished;
     struct manager_transaction transaction; /* when it is unfinished */
     bool is_busy;                           /* the manager could not be asked */
+    struct resources resources;             /* of the home, when it is unfinished */
     struct json_object *history, *records;
     char *last_event, *last_why;           /* of the history */
     bool has_prepare, has_commit, has_end; /* records in the log; end: ABORT or FORGET */
@@ -37,6 +39,7 @@ static void
 account_deinit(struct account *account)
 {
     manager_transaction_deinit(&account->transaction);
+    resources_deinit(&account->resources);
     json_object_put(account->history);
     json_object_put(account->records);
     free(account->last_event);
@@ -165,6 +168,19 @@ state_of(const struct account *account)
     return "rolled back, or finished so long ago that the log no longer says";
 }
 
+/* 'resource' NULL: it is none that the home knows. */
+static void
+print_participant(const char *enlistment, const char *manager, const struct resource *resource)
+{
+    if (!resource) {
+        printf("enlistment   %s of resource manager %s\n", enlistment, manager);
+        return;
+    }
+    print_text("enlistment   %s of %s %s%s%s", enlistment, resource->kind,
+               QUOTE(resource->place ?: resource->name), resource->trouble ? ": " : "",
+               resource->trouble ?: "");
+}
+
 static void
 print_participants(const struct account *account)
 {
@@ -173,7 +189,9 @@ print_participants(const struct account *account)
 
         guid_print(&account->transaction.participants[i].enlistment, enlistment);
         guid_print(&account->transaction.participants[i].manager, manager);
-        printf("enlistment   %s of resource manager %s\n", enlistment, manager);
+        print_participant(
+            enlistment, manager,
+            resources_find(&account->resources, &account->transaction.participants[i].manager));
     }
 }
 
@@ -228,6 +246,17 @@ tell(const struct account *account)
     return print_end(EXIT_COMMITTED, true);
 }
 
+static void
+add_json_resource(struct json_object *each, const struct resource *resource)
+{
+    if (!resource)
+        return;
+    json_object_object_add(each, "kind", json_out_text(resource->kind));
+    json_object_object_add(each, "place", json_out_text(resource->place));
+    if (resource->trouble)
+        json_object_object_add(each, "trouble", json_out_text(resource->trouble));
+}
+
 static int
 tell_json(const struct account *account)
 {
@@ -240,6 +269,8 @@ tell_json(const struct account *account)
                                json_out_guid(&account->transaction.participants[i].enlistment));
         json_object_object_add(each, "manager",
                                json_out_guid(&account->transaction.participants[i].manager));
+        add_json_resource(each, resources_find(&account->resources,
+                                               &account->transaction.participants[i].manager));
         json_object_array_add(list, each);
     }
     json_object_object_add(out, "transaction", json_object_new_string(account->text));
@@ -272,6 +303,12 @@ show_transaction(struct account *account, bool is_json)
         status = ask_manager(account, &why);
     if (status != STATUS_SUCCESS) {
         print_error("%s", why.text);
+        return EXIT_ROLLED_BACK;
+    }
+    if (account->is_unfinished)
+        status = resources_read(account->home, false, &account->resources);
+    if (status != STATUS_SUCCESS) {
+        print_error("out of memory");
         return EXIT_ROLLED_BACK;
     }
     (void)history_read(account->home, account->text, note_history, account);

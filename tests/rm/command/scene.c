@@ -208,7 +208,7 @@ use_all(struct scene *scene, unsigned who, unsigned item, enum death death)
                                ktm_file_bytes(text, strlen(text))));
     }
     use_databases(scene, tx, who, item);
-    if (death != NO_DEATH)
+    if (death != NO_DEATH || scene->falls)
         killer_join(tx, &last);
     EXPECT_OK(ktm_commit(tx));
     ktm_end(tx);
