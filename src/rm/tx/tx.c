@@ -266,10 +266,10 @@ create_transaction(void)
     LARGE_INTEGER timeout = {.QuadPart = -(int64_t)mine.timeout * 10000000};
     TRANSACTION_BASIC_INFORMATION info;
 
-    TRY(NtCreateTransaction(&mine.transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, process.tm, 0, 0,
-                            0, mine.timeout ? &timeout : NULL, NULL));
     mine.its_timeout = mine.timeout;
     clock_gettime(CLOCK_MONOTONIC, &mine.since);
+    TRY(NtCreateTransaction(&mine.transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, process.tm, 0, 0,
+                            0, mine.timeout ? &timeout : NULL, NULL));
     TRY(NtQueryInformationTransaction(mine.transaction, TransactionBasicInformation, &info,
                                       sizeof(info), NULL));
     mine.id = info.TransactionId;

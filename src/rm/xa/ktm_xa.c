@@ -339,6 +339,7 @@ begin(struct making *making, struct ktm_xa_tx **out)
 {
     struct ktm_xa_rm *rm = making->rm;
     struct explanation why = {0};
+    struct ktm_xa_tx *tx;
     NTSTATUS status;
     void *work;
 
@@ -354,14 +355,15 @@ begin(struct making *making, struct ktm_xa_tx **out)
         drop_transaction(making);
         return status;
     }
-    *out = work;
-    status = start(making, work);
+    tx = work;
+    status = start(making, tx);
     if (status != STATUS_SUCCESS) {
-        tx_release(work);
+        tx_release(tx);
         drop_transaction(making);
         return status;
     }
-    atomic_fetch_add(&(*out)->holders, 1);
+    atomic_fetch_add(&tx->holders, 1);
+    *out = tx;
     return STATUS_SUCCESS;
 }
 

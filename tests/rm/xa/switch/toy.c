@@ -8,14 +8,13 @@
  *     c.<item>  committed
  *     h.<xid>   decided by somebody else, and not forgotten yet
  *     order     what the switch shall do instead of its work, a line for each: "<function> <deed>
- *               <times>", with deed a code to return, "exit", "hang", "lose" (says XA_OK and does
- *               nothing), "zero" (xa_recover spoils the names)
- *     log       what was asked, a line for each
+ *               <times>", with deed a code to return, "exit", "die", "hang", "lose" (says XA_OK and
+ * does nothing), "zero" (xa_recover spoils the names) log       what was asked, a line for each
  *
  * toy_xa_switch is told of branches, toy_register_xa_switch registers them by ax_reg.
  */
 #include <dirent.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,6 +96,8 @@ obey(const char *function, int *code)
     *code = XA_OK;
     if (strcmp(deed, "exit") == 0)
         exit(7);
+    if (strcmp(deed, "die") == 0)
+        kill(getpid(), SIGKILL);
     while (strcmp(deed, "hang") == 0)
         pause();
     if (strcmp(deed, "lose") == 0)
