@@ -538,7 +538,8 @@ check_status(const struct auditor *auditor)
     said = popen(command, "re"); /* NOLINT(cert-env33-c) */
     EXPECT(said);
     while (fgets(line, sizeof(line), said))
-        is_clean = strcmp(line, "Nothing is unfinished.\n") == 0;
+        is_clean = strcmp(line, "Nothing is unfinished.\n") == 0 ||
+                   strcmp(line, "Nothing was ever applied with this home.\n") == 0;
     if (pclose(said) != 0 || !is_clean)
         wrong("'ktm status' says: %s", line);
 }
