@@ -198,16 +198,16 @@ static void
 open_resource(const struct opening *opening, struct recovery_resource *resource)
 {
     const struct ktm_resource_kind *door = resource->door;
-    const struct ktm_resource wanted = {.place = resource->place,
-                                        .name = resource->name,
-                                        .must_exist = TRUE,
-                                        .report = recovery_take_news,
-                                        .context = opening->recovery};
     struct complaint why = {""};
 
+    resource->wanted = (struct ktm_resource){.place = resource->place,
+                                             .name = resource->name,
+                                             .must_exist = TRUE,
+                                             .report = recovery_take_news,
+                                             .context = opening->recovery};
     if (resource->place)
-        resource->status = door->manager->open(opening->tm, opening->home, &wanted, why.text,
-                                               sizeof(why.text), &resource->rm);
+        resource->status = door->manager->open(opening->tm, opening->home, &resource->wanted,
+                                               why.text, sizeof(why.text), &resource->rm);
     else
         resource->status = complain(&why, STATUS_OBJECT_PATH_NOT_FOUND,
                                     "the home does not know how it was reached; open it with the "

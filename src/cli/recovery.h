@@ -34,7 +34,8 @@ struct recovery_resource {
     NTSTATUS status;
     char *why; /* NULL: all is well */
     const struct ktm_resource_kind *door;
-    void *rm;         /* while it is open */
+    void *rm; /* while it is open; and so long it tells by this: */
+    struct ktm_resource wanted;
     bool was_at_rest; /* before it was opened */
 };
 
