@@ -8,6 +8,7 @@
 #include <time.h>
 
 #define CANCEL_EVERY 50000000 /* nanoseconds */
+#define VOTE_WAITS   "5s"     /* for locks */
 
 /* ---- before the vote ---- */
 
@@ -61,7 +62,10 @@ check_role(struct ktm_postgres_tx *tx, const char *role)
 }
 
 /* What was written to a foreign table has no number here; with one it is asked to prepare, and
- * refused in the server's words [PG-12]. */
+ * refused in the server's words [PG-12].
+ *
+ * A deferred constraint may have to wait at the vote for another transaction, and that one for the
+ * thread that is waiting: only here somebody can give up, so who has set no limit gets one. */
 static NTSTATUS
 ask_number(struct ktm_postgres_tx *tx, uint64_t *xid)
 {
@@ -69,7 +73,9 @@ ask_number(struct ktm_postgres_tx *tx, uint64_t *xid)
         "SELECT CASE WHEN EXISTS (SELECT FROM pg_foreign_table) AND EXISTS"
         " (SELECT FROM pg_locks JOIN pg_foreign_table ON ftrelid = relation"
         " WHERE pid = pg_backend_pid() AND mode NOT IN ('AccessShareLock', 'RowShareLock'))"
-        " THEN pg_current_xact_id() ELSE pg_current_xact_id_if_assigned() END, current_user";
+        " THEN pg_current_xact_id() ELSE pg_current_xact_id_if_assigned() END, current_user,"
+        " CASE current_setting('lock_timeout') WHEN '0'"
+        " THEN set_config('lock_timeout', '" VOTE_WAITS "', true) END";
     PGresult *result = PQexec(tx->session->connection, sql);
     NTSTATUS status;
 

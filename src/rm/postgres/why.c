@@ -20,6 +20,8 @@ status_of(PGconn *connection, const char *state)
         const char *prefix;
         NTSTATUS status;
     } rows[] = {
+        {"57P0", STATUS_RM_DISCONNECTED},         /* the server, or its process, comes to its end */
+        {"08", STATUS_RM_DISCONNECTED},           /* connection exceptions */
         {"40", STATUS_TRANSACTIONAL_CONFLICT},    /* serialization, deadlock */
         {"55P03", STATUS_TRANSACTIONAL_CONFLICT}, /* lock_timeout, NOWAIT */
         {"28", STATUS_ACCESS_DENIED},             /* authorization */

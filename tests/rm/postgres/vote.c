@@ -4,6 +4,7 @@
 #include "tests/rm/postgres/scene.h"
 
 #include <pthread.h>
+#include <pthread.h>
 #include <unistd.h>
 
 static char *
@@ -398,5 +399,48 @@ TEST(another_role_votes_no) /* PG-04 */
     EXPECT(strstr(error_of(tx), "'two'"));
     scene_finish(tx, transaction);
     EXPECT_EQ(2, postgres_count(&scene.server, "SELECT count(*) FROM account"));
+    scene_end(&scene);
+}
+
+/* ---- deferred constraints ---- */
+
+static void *
+commit_it(void *transaction)
+{
+    NTSTATUS status = NtCommitTransaction(transaction, TRUE);
+
+    return (void *)(uintptr_t)(uint32_t)status;
+}
+
+/* The vote waits for the other transaction, whose vote waits for the one thread there is. */
+TEST(a_vote_that_waits_for_another_vote_gives_up)
+{
+    struct scene scene;
+    struct ktm_postgres_tx *first, *second;
+    HANDLE one, other;
+    pthread_t thread;
+    void *result;
+
+    scene_prepare(&scene, NULL);
+    scene.options.mode = KTM_RM_THREAD;
+    scene_open(&scene);
+    postgres_ask(&scene.server, "CREATE TABLE once (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)");
+    one = scene_begin(&scene, &first);
+    other = scene_begin(&scene, &second);
+    EXPECT_OK(ktm_postgres_exec(first, "INSERT INTO once VALUES (1)", 0, NULL, NULL));
+    EXPECT_OK(ktm_postgres_exec(second, "INSERT INTO once VALUES (1)", 0, NULL, NULL));
+    EXPECT_EQ(0, pthread_create(&thread, NULL, commit_it, other));
+    while (postgres_count(&scene.server, "SELECT count(*) FROM pg_locks WHERE NOT granted") == 0)
+        usleep(5000);
+    EXPECT_OK(NtCommitTransaction(one, TRUE));
+    EXPECT_EQ(0, pthread_join(thread, &result));
+    EXPECT_EQ(STATUS_TRANSACTION_ALREADY_ABORTED, (NTSTATUS)(uintptr_t)result);
+    if (!strstr(error_of(second), "lock timeout"))
+        test_fail(__FILE__, __LINE__, "%s", error_of(second));
+    EXPECT_EQ(1, postgres_count(&scene.server, "SELECT count(*) FROM once"));
+    ktm_postgres_close(first);
+    ktm_postgres_close(second);
+    NtClose(one);
+    NtClose(other);
     scene_end(&scene);
 }
