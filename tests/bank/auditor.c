@@ -323,7 +323,8 @@ books_read(struct books *books, const struct auditor *auditor)
              auditor->first_run << RUN_SHIFT);
     take_table(books, auditor, sql);
     each_name(auditor, FILES_PATH, take_name, books);
-    qsort(books->entries, books->count, sizeof(*books->entries), by_transfer);
+    if (books->count)
+        qsort(books->entries, books->count, sizeof(*books->entries), by_transfer);
 }
 
 /* ---- comparing ---- */
@@ -570,7 +571,8 @@ auditor_audit(struct auditor *auditor, struct findings *findings)
     for (const struct entry *at = books.entries; at < books.entries + books.count;)
         at = check_transfer(&books, at, auditor->balances);
     check_balances(&books, auditor->balances);
-    qsort(auditor->words.all, auditor->words.count, sizeof(struct word), by_word);
+    if (auditor->words.count)
+        qsort(auditor->words.all, auditor->words.count, sizeof(struct word), by_word);
     for (size_t i = 0; i < auditor->words.count; i++)
         check_word(&books, &auditor->words.all[i]);
     count_words(&books, &auditor->words, findings);

@@ -34,10 +34,11 @@ chance(struct play *play, unsigned n)
 static void
 give_notice(struct play *play, const char *what)
 {
-    char command[1024];
+    char command[2048];
 
     fflush(stdout);
-    snprintf(command, sizeof(command), "tail -n 40 '%s/log'", play->directory);
+    snprintf(command, sizeof(command), "grep BROKEN '%s/log'; tail -n 40 '%s/log'", play->directory,
+             play->directory);
     if (system(command) != 0) /* NOLINT(cert-env33-c) */
         puts("no log");
     play_table(play);

@@ -233,8 +233,10 @@ make_transfer(struct teller *teller)
     } else {
         if (status != STATUS_SUCCESS)
             complain(&transfer, "work", status);
-        if (!is_expected(status))
+        if (!is_expected(status)) {
+            complain(&transfer, "BROKEN", status);
             tell(transfer.id, BROKEN, status);
+        }
         give_up(teller, &transfer);
     }
     places_leave(&transfer);
