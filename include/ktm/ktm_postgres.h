@@ -21,7 +21,9 @@
  * The role that prepares is the role of the connection string, or that one is a superuser's. What
  * PostgreSQL cannot prepare makes the transaction abort, with the server's words in
  * ktm_postgres_error: use of temporary objects, LISTEN and NOTIFY, WITH HOLD cursors, exported
- * snapshots. A NOTIFY in a transaction that changes nothing is dropped.
+ * snapshots. A NOTIFY in a transaction that changes nothing is dropped. A deferred constraint that
+ * has to wait at the vote does so for as long as lock_timeout says, and for 5 seconds when that is
+ * 0; then the transaction aborts.
  *
  * Connections: ours, made from the connection string and used again; or the application's own, of
  * the same server and database. Secrets belong into a service file, into PGPASSFILE or the
