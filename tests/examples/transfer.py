@@ -149,7 +149,7 @@ def check_use(report, lab):
 def sweep_all(report, lab):
     sweep = crash.sweeper(Lab)
     counter = os.path.join(lab.top, "count")
-    for how, count in (("new", 16), ("used", 60)):
+    for how, count in (("new", 8), ("used", 16)):
         lab.fresh(how)
         outcome = lab.transfer("move", 30, count=counter)
         mutations = kit.count_of(counter)
@@ -166,9 +166,9 @@ def sweep_all(report, lab):
         served.check_turning_point(report, states)
         sweep(f"{how}: killed after a word", hush,
               [(how, "after", at) for at in points_of(said, count)])
-    sweep("a mutation fails", hurt, [("used", "fail", at) for at in points_of(mutations, 12)])
+    sweep("a mutation fails", hurt, [("used", "fail", at) for at in points_of(mutations, 8)])
     sweep("killed in the middle of a write", hurt,
-          [("used", "torn", at) for at in points_of(mutations, 10)])
+          [("used", "torn", at) for at in points_of(mutations, 6)])
     sweep("killed again while recovering", hush_twice,
           [(kind, at, again) for kind in ("before", "after")
            for at in sample(range(said // 2, said + 1), said if kit.IS_FULL else 4)
@@ -177,9 +177,9 @@ def sweep_all(report, lab):
         for with_client in (False, True):
             title = " and ".join(victims + ("the program",) * with_client)
             sweep(f"killed at a word: {title}", lose_server,
-                  [(victims, with_client, at) for at in points_of(said, 8)])
+                  [(victims, with_client, at) for at in points_of(said, 5)])
     sweep("the power of the machine with the log", lose_power,
-          [(None, at, mode) for at in points_of(mutations, 12)
+          [(None, at, mode) for at in points_of(mutations, 8)
            for mode in served.CUTS])
     broken = crash.count_broken(lose_power, Lab, [("file-sync", at, "nothing")
                                                   for at in range(mutations - 10, mutations)])

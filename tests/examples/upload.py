@@ -196,7 +196,7 @@ def lose_power(lab, point):
 def sweep_all(report, lab):
     sweep = crash.sweeper(Lab)
     counter = os.path.join(lab.top, "count")
-    for how, count in (("new", 12), ("used", 100)):
+    for how, count in (("new", 8), ("used", 14)):
         lab.fresh(how)
         first = lab.put(count=counter)
         mutations = kit.count_of(counter)
@@ -213,16 +213,16 @@ def sweep_all(report, lab):
               [(how, "before", at) for at in points_of(said, count)])
         sweep(f"{how}: killed after a word", hush,
               [(how, "after", at) for at in points_of(said, count)])
-    sweep("a mutation fails", hurt, [("used", "fail", at) for at in points_of(mutations, 12)])
+    sweep("a mutation fails", hurt, [("used", "fail", at) for at in points_of(mutations, 8)])
     sweep("killed in the middle of a write", hurt,
-          [("used", "torn", at) for at in points_of(mutations, 10)])
+          [("used", "torn", at) for at in points_of(mutations, 6)])
     sweep("killed again while it starts", hurt_twice,
-          [(at, again) for at in sample(range(1, mutations + 1), mutations if kit.IS_FULL else 6)
-           for again in sample(range(1, 30), 30 if kit.IS_FULL else 5, at)])
+          [(at, again) for at in sample(range(1, mutations + 1), mutations if kit.IS_FULL else 4)
+           for again in sample(range(1, 30), 30 if kit.IS_FULL else 4, at)])
     for with_client in (False, True):
         sweep(f"the server is killed{', and the service' * with_client}", lose_server,
-              [(with_client, at) for at in points_of(said, 14)])
-    sweep("power lost", lose_power, [(None, at, mode) for at in points_of(mutations, 12)
+              [(with_client, at) for at in points_of(said, 8)])
+    sweep("power lost", lose_power, [(None, at, mode) for at in points_of(mutations, 8)
                                      for mode in served.CUTS])
     broken = crash.count_broken(lose_power, Lab, [("file-sync", at, "nothing") for at in
                                                   range(mutations - 12, mutations, 2)])
