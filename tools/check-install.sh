@@ -103,6 +103,26 @@ for header in "$prefix"/include/ktm/*.h; do
 done
 echo "every header compiles alone: good"
 if [ -x "$prefix/bin/ktm" ]; then
+    unset LD_LIBRARY_PATH # it finds its libraries by itself
     "$prefix/bin/ktm" --help >/dev/null
     echo "bin/ktm: good"
+fi
+
+# The command and a library that it loads; and what it says when that is not there.
+if [ -x "$prefix/bin/ktm" ] && [ -e "$prefix/lib/libktm-sqlite.so" ]; then
+    export KTM_HOME="$scratch/home"
+    : >"$scratch/app.db"
+    "$prefix/bin/ktm" apply -q --sqlite "$scratch/app.db" 'CREATE TABLE a (b)'
+    mkdir "$scratch/away"
+    mv "$prefix"/lib/libktm-sqlite.so* "$scratch/away"
+    code=0
+    "$prefix/bin/ktm" recover >"$scratch/log" 2>&1 || code=$?
+    mv "$scratch"/away/* "$prefix/lib"
+    if [ $code -ne 3 ] || ! grep -q 'install libktm-sqlite' "$scratch/log"; then
+        cat "$scratch/log"
+        echo "bin/ktm without libktm-sqlite: exit status $code"
+        exit 1
+    fi
+    "$prefix/bin/ktm" recover -q
+    echo "bin/ktm, sqlite: good"
 fi

@@ -126,7 +126,9 @@ result_print_recovery(const struct result *result, const struct common *common)
         fprintf(stderr, "ktm: finished %u transaction%s that an earlier run had left\n", finished,
                 finished == 1 ? "" : "s");
     for (size_t i = 0; recovery_problem(recovery, i, &what); i++)
-        print_error("an earlier change is still not finished: %s; mend that and run 'ktm recover'",
+        print_error("%s: %s; mend that and run 'ktm recover'",
+                    recovery_left(recovery) ? "an earlier change is still not finished"
+                                            : "an earlier change may be unfinished",
                     what.text);
 }
 
