@@ -29,7 +29,7 @@ class Lab(till.Lab):
         self.write("tx.conf", f"home={self.root}/state\n"
                    f"switch={SWITCH} info={self.root}/bank/money.db\n")
         # Helpers that nothing is preloaded into.
-        self.write("helper", f"#!/bin/sh\nexec env -u LD_PRELOAD {HELPER} \"$1\"\n")
+        self.write("helper", f"#!/bin/sh\nexec env -u LD_PRELOAD {HELPER} \"$@\"\n")
         os.chmod(os.path.join(self.root, "helper"), 0o755)
         checked = subprocess.run(
             [kit.KTM, "xa", "check", "--home", f"{self.root}/state", "--work",

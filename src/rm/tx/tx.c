@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ktm_tx.h"
 #include "ktm_xa.h"
@@ -30,7 +31,7 @@
 #undef TRANSACTION_STATE
 
 #define PATIENCE_MS 10000u
-#define TEND_MS     500u
+#define TEND_MS     100u
 #define NEWS_MAX    64
 #define FORMAT      0x4b544d31L /* "KTM1" */
 
@@ -48,6 +49,7 @@ struct news {
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
+    pid_t id;       /* of whom this is */
     unsigned opens; /* threads */
     struct table table;
     HANDLE tm;
@@ -72,6 +74,25 @@ static __thread struct {
     struct ktm_xa_tx *parts[TABLE_MAX];
     struct explanation why;
 } mine;
+
+/* A forked child has no part in what its parent has open: it begins anew. */
+static void
+begin_anew(void)
+{
+    memset(&process, 0, sizeof(process));
+    memset(&mine, 0, sizeof(mine));
+    pthread_mutex_init(&mutex, NULL);
+    pthread_mutex_init(&news_mutex, NULL);
+    process.id = getpid();
+}
+
+static bool
+is_open(void)
+{
+    if (mine.is_open && process.id != getpid())
+        begin_anew();
+    return mine.is_open;
+}
 
 /* ---- news ---- */
 
@@ -175,6 +196,7 @@ process_open(void)
 
     pthread_mutex_lock(&mutex);
     if (process.opens == 0) {
+        process.id = getpid();
         status = process_open_all();
         if (status != STATUS_SUCCESS)
             process_close();
@@ -222,8 +244,10 @@ tx_open(void)
 {
     NTSTATUS status;
 
-    if (mine.is_open)
+    if (is_open())
         return TX_OK;
+    if (process.opens && process.id != getpid())
+        begin_anew(); /* another thread of the parent had opened */
     explain_nothing(&mine.why);
     status = process_open();
     if (status == STATUS_SUCCESS) {
@@ -239,10 +263,10 @@ tx_open(void)
 int
 tx_close(void)
 {
+    if (!is_open())
+        return TX_OK;
     if (mine.transaction)
         return TX_PROTOCOL_ERROR;
-    if (!mine.is_open)
-        return TX_OK;
     thread_leave(process.count);
     mine.is_open = false;
     process_leave();
@@ -311,7 +335,7 @@ begin(void)
 int
 tx_begin(void)
 {
-    if (!mine.is_open || mine.transaction)
+    if (!is_open() || mine.transaction)
         return TX_PROTOCOL_ERROR;
     explain_nothing(&mine.why);
     return begin();
@@ -356,7 +380,7 @@ tx_commit(void)
     NTSTATUS status;
     int outcome;
 
-    if (!mine.is_open || !mine.transaction)
+    if (!is_open() || !mine.transaction)
         return TX_PROTOCOL_ERROR;
     explain_nothing(&mine.why);
     status = NtCommitTransaction(mine.transaction, TRUE);
@@ -375,7 +399,7 @@ tx_rollback(void)
     NTSTATUS status;
     int outcome;
 
-    if (!mine.is_open || !mine.transaction)
+    if (!is_open() || !mine.transaction)
         return TX_PROTOCOL_ERROR;
     explain_nothing(&mine.why);
     status = NtRollbackTransaction(mine.transaction, TRUE);
@@ -414,7 +438,7 @@ state_of(void)
 int
 tx_info(TXINFO *info)
 {
-    if (!mine.is_open)
+    if (!is_open())
         return TX_PROTOCOL_ERROR;
     if (info) {
         *info = (TXINFO){.xid = {.formatID = -1},
@@ -433,7 +457,7 @@ tx_info(TXINFO *info)
 int
 tx_set_commit_return(COMMIT_RETURN when_return)
 {
-    if (!mine.is_open)
+    if (!is_open())
         return TX_PROTOCOL_ERROR;
     if (when_return == TX_COMMIT_DECISION_LOGGED)
         return TX_NOT_SUPPORTED;
@@ -443,7 +467,7 @@ tx_set_commit_return(COMMIT_RETURN when_return)
 int
 tx_set_transaction_control(TRANSACTION_CONTROL control)
 {
-    if (!mine.is_open)
+    if (!is_open())
         return TX_PROTOCOL_ERROR;
     if (control != TX_CHAINED && control != TX_UNCHAINED)
         return TX_EINVAL;
@@ -454,7 +478,7 @@ tx_set_transaction_control(TRANSACTION_CONTROL control)
 int
 tx_set_transaction_timeout(TRANSACTION_TIMEOUT timeout)
 {
-    if (!mine.is_open)
+    if (!is_open())
         return TX_PROTOCOL_ERROR;
     if (timeout < 0 || timeout > INT32_MAX)
         return TX_EINVAL;
@@ -467,19 +491,19 @@ tx_set_transaction_timeout(TRANSACTION_TIMEOUT timeout)
 HANDLE
 ktm_tx_transaction(void)
 {
-    return mine.transaction;
+    return is_open() ? mine.transaction : NULL;
 }
 
 HANDLE
 ktm_tx_manager(void)
 {
-    return mine.is_open ? process.tm : NULL;
+    return is_open() ? process.tm : NULL;
 }
 
 const char *
 ktm_tx_home(void)
 {
-    return mine.is_open ? process.table.home : NULL;
+    return is_open() ? process.table.home : NULL;
 }
 
 size_t
@@ -487,7 +511,7 @@ ktm_tx_unfinished(void)
 {
     size_t count = 0;
 
-    for (size_t i = 0; mine.is_open && i < process.count; i++)
+    for (size_t i = 0; is_open() && i < process.count; i++)
         count += ktm_rm_unfinished(ktm_xa_kit(process.managers[i].rm));
     return count;
 }

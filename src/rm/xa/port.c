@@ -72,12 +72,14 @@ helper_find(const char *named, char **out, struct explanation *why)
 static NTSTATUS
 launch(const struct source *source, int theirs, pid_t *id)
 {
-    char *words[] = {(char *)source->helper, (char *)source->lock, NULL};
+    char parent[16];
+    char *words[] = {(char *)source->helper, (char *)source->lock, parent, NULL};
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none, all;
     int error;
 
+    snprintf(parent, sizeof(parent), "%d", getpid());
     sigemptyset(&none);
     sigfillset(&all);
     posix_spawn_file_actions_init(&actions);

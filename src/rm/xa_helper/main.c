@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -166,12 +167,22 @@ perform(const struct xa_request *request, uint32_t *size)
 
 /* ---- the process ---- */
 
+static int parent = -1; /* its pidfd: a forked child of it may keep the socket open */
+
 static bool
 has_hung_up(int timeout)
 {
-    struct pollfd fd = {.fd = HELPER_SOCKET, .events = POLLRDHUP};
+    struct pollfd fds[] = {{.fd = HELPER_SOCKET, .events = POLLRDHUP},
+                           {.fd = parent, .events = POLLIN}};
 
-    return poll(&fd, 1, timeout) > 0 && fd.revents;
+    return poll(fds, ARRAY_SIZE(fds), timeout) > 0 && (fds[0].revents || fds[1].revents);
+}
+
+static bool
+find_parent(const char *id)
+{
+    parent = pidfd_open(atoi(id), 0);
+    return parent >= 0 && getppid() == atoi(id);
 }
 
 static void *
@@ -226,11 +237,13 @@ main(int count, char **words)
     pthread_t watcher;
     int lock;
 
-    if (count != 2) {
+    if (count != 3) {
         fputs("ktm-xa-helper: started by libktm-xa.so, not by people\n", stderr);
         return 2;
     }
     tidy();
+    if (!find_parent(words[2]))
+        return 2;
     if (words[1][0]) {
         lock = open(words[1], O_RDWR | O_CLOEXEC);
         if (lock < 0 || flock(lock, LOCK_SH) != 0)

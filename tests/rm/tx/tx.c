@@ -299,6 +299,33 @@ TEST(a_switch_that_has_not_passed_the_gate_is_not_opened)
     EXPECT(ktm_tx_manager() == NULL);
 }
 
+TEST(a_forked_child_begins_anew)
+{
+    struct scene scene;
+    pid_t child;
+    int status;
+
+    scene_set(&scene, "toy_xa_switch");
+    EXPECT_EQ(TX_OK, tx_open());
+    EXPECT_EQ(TX_OK, tx_begin());
+    EXPECT_EQ(0, scene_work(1));
+    child = fork();
+    EXPECT(child >= 0);
+    if (child == 0) {
+        EXPECT_EQ(TX_PROTOCOL_ERROR, tx_commit());
+        EXPECT_EQ(TX_PROTOCOL_ERROR, tx_info(NULL));
+        EXPECT(ktm_tx_transaction() == NULL);
+        EXPECT_EQ(TX_OK, tx_close());
+        EXPECT_EQ(TX_ERROR, tx_open()); /* the home is its parent's */
+        _exit(0);
+    }
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    EXPECT_EQ(0, status);
+    EXPECT_EQ(TX_OK, tx_commit());
+    EXPECT(scene_has(&scene, 1));
+    EXPECT_EQ(TX_OK, tx_close());
+}
+
 /* ---- deaths ---- */
 
 /* In a child that dies in a function of the switch. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening: what is refused, and with which words. */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/rm/xa/scene.h"
@@ -73,6 +75,31 @@ TEST(a_home_belongs_to_one_switch_and_is_open_once)
     scene.options.name = "other";
     scene_open(&scene);
     scene_close(&scene);
+}
+
+/* A child of the program lives on, and with it copies of all descriptors: no helper does. */
+TEST(helpers_end_with_the_program_whatever_its_children_do)
+{
+    struct scene scene;
+    int ends[2], status;
+    pid_t child, grandchild;
+
+    scene_set(&scene);
+    EXPECT_EQ(0, pipe(ends));
+    child = fork();
+    if (child == 0) {
+        scene_open(&scene);
+        grandchild = fork();
+        while (grandchild == 0)
+            pause();
+        EXPECT_EQ(sizeof(grandchild), write(ends[1], &grandchild, sizeof(grandchild)));
+        kill(getpid(), SIGKILL);
+    }
+    EXPECT_EQ(child, waitpid(child, &status, 0));
+    EXPECT_EQ(sizeof(grandchild), read(ends[0], &grandchild, sizeof(grandchild)));
+    scene_open(&scene);
+    scene_close(&scene);
+    EXPECT_EQ(0, kill(grandchild, SIGKILL));
 }
 
 TEST(a_switch_that_has_not_passed_is_refused)
