@@ -257,7 +257,7 @@ run_all(struct running *running, const char *text)
         return say(&tx->why, status_raise(STATUS_TRANSACTION_NOT_ACTIVE),
                    "the transaction is over in '%s'", tx->rm->path);
     for (const char *at = text; *at;) {
-        bool is_end;
+        bool is_end = false;
 
         if (count > 0 && running->count && at[strspn(at, " \t\r\n;")])
             return say(&tx->why, status_raise(STATUS_INVALID_PARAMETER),
