@@ -3,9 +3,9 @@
 """examples/till_tx.c: a row by a switch of XA and a file, in a transaction of X/Open TX.
 
 INV-01 INV-04 RECOV-24 RECOV-27 RECOV-32: the program is killed at every file mutation, whole and torn, also
-while it recovers, and every mutation fails once; till.py judges what is left. Its helper processes are
-hurt by nothing but its death, and then, in another round, they count mutations of their own and die of
-them, too. The power is till.py's matter: what prepares is the same.
+while it recovers, mutations fail, and the power goes; till.py judges what is left. Its helper processes
+are hurt by nothing but its death, and then, in another round, they count mutations of their own and die
+of them, too.
 """
 import os
 import subprocess
@@ -71,7 +71,7 @@ def sweep_kills(report, sweep, lab):
             report.end()
         everywhere = list(range(1, length + 2))
         report.say(f"{title}: {length} mutations")
-        some = everywhere if kit.IS_FULL else sample(everywhere, 12 if kit.SANITIZED else 40)
+        some = sample(everywhere, 12) if kit.SANITIZED else everywhere
         states = sweep(f"{title}: killed at every mutation", till.hurt,
                        [(ALONE, is_used, verb, "before", at) for at in some])
         if verb == "move":
@@ -94,6 +94,19 @@ def sweep_kills(report, sweep, lab):
           sample(pairs, 8) if kit.SANITIZED else pairs)
 
 
+def sweep_power(report, sweep, lab):
+    """What helpers write is not in the trace: nothing that stays, when the database is there."""
+    length, _, _ = till.measure(lab, ALONE, True, "move")
+    cuts = range(length + 1)
+    cuts = cuts if kit.IS_FULL else sample(cuts, 6 if kit.SANITIZED else 40)
+    sweep("power lost", till.lose_power, list(till.power_points(ALONE, True, "move", None, cuts)))
+    for lie in ("file-sync", "directory-sync"):
+        broken = crash.count_broken(till.lose_power, Lab, list(
+            till.power_points(ALONE, True, "move", lie, sample(range(length + 1), 12))))
+        report.check(f"a missing {lie} is found", broken > 0)
+        report.say(f"without {lie}: {broken} states are broken")
+
+
 def main():
     report = kit.Report()
     if not os.path.exists(TILL_TX):
@@ -110,6 +123,7 @@ def main():
         report.check("wrong use is told", subprocess.run([TILL_TX, "move"], check=False,
                                                          capture_output=True).returncode == 2)
         sweep_kills(report, crash.sweeper(Lab), lab)
+        sweep_power(report, crash.sweeper(Lab), lab)
     report.end()
 
 
