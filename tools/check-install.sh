@@ -54,7 +54,7 @@ for module in "$prefix"/lib/pkgconfig/ktm-*.pc; do
     # shellcheck disable=SC2046
     cc -o "$scratch/$manager" "$scratch/$manager.c" $(pkg-config --cflags --libs "$module")
     "$scratch/$manager"
-    if command -v c++ >/dev/null; then
+    if [ -f "$prefix/include/ktm/ktm_$manager.hpp" ] && command -v c++ >/dev/null; then
         # shellcheck disable=SC2046
         printf '#include <ktm_%s.hpp>\nint main() { return 0; }\n' "$manager" |
             c++ -std=c++17 -x c++ -fsyntax-only $(pkg-config --cflags "$module") -
