@@ -111,8 +111,9 @@ struct ktm_resource {
                             opened, when that was tried for the last time; NULL: nothing is known */
     int64_t trouble_since; /* seconds since 1970 */
     BOOLEAN must_exist;    /* for opening: what is missing is not made */
-    /* For opening: told while it happens, from any thread; must not call the library. May be
-     * NULL. 'text': a sentence, in the resource's own words. */
+    /* For opening: told while it happens, from any thread, as long as the resource is open, and so
+     * long this structure has to stay where it is; must not call the library. May be NULL. 'text':
+     * a sentence, in the resource's own words. */
     void (*report)(void *context, enum ktm_resource_news news, const GUID *transaction,
                    BOOLEAN is_committed, const char *text);
     void *context;

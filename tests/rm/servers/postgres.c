@@ -270,12 +270,6 @@ postgres_stop(struct postgres *server)
     end_by(server, SIGINT);
 }
 
-void
-postgres_quit(struct postgres *server)
-{
-    end_by(server, SIGQUIT);
-}
-
 /* The parent of a process; 0: it has ended. */
 static pid_t
 parent_of(pid_t process)
@@ -345,6 +339,20 @@ have_ended(const struct children *children, unsigned milliseconds)
             nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
         }
     return true;
+}
+
+/* Said again: a server that is just being started may not hear it. */
+void
+postgres_quit(struct postgres *server)
+{
+    if (server->process <= 0)
+        return;
+    for (int i = 0; waitpid(server->process, NULL, WNOHANG) == 0; i++) {
+        if (i % 200 == 0)
+            kill(server->process, SIGQUIT);
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+    }
+    server->process = 0;
 }
 
 void
