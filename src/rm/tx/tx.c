@@ -49,8 +49,8 @@ struct news {
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct {
-    pid_t id;       /* of whom this is */
-    unsigned opens; /* threads */
+    _Atomic pid_t id; /* of whom this is; 0: nobody has opened yet */
+    unsigned opens;   /* threads */
     struct table table;
     HANDLE tm;
     struct manager managers[TABLE_MAX];
@@ -83,13 +83,15 @@ begin_anew(void)
     memset(&mine, 0, sizeof(mine));
     pthread_mutex_init(&mutex, NULL);
     pthread_mutex_init(&news_mutex, NULL);
-    process.id = getpid();
+    atomic_store(&process.id, getpid());
 }
 
 static bool
 is_open(void)
 {
-    if (mine.is_open && process.id != getpid())
+    pid_t id = atomic_load(&process.id);
+
+    if (id && id != getpid())
         begin_anew();
     return mine.is_open;
 }
@@ -196,7 +198,7 @@ process_open(void)
 
     pthread_mutex_lock(&mutex);
     if (process.opens == 0) {
-        process.id = getpid();
+        atomic_store(&process.id, getpid());
         status = process_open_all();
         if (status != STATUS_SUCCESS)
             process_close();
@@ -246,8 +248,6 @@ tx_open(void)
 
     if (is_open())
         return TX_OK;
-    if (process.opens && process.id != getpid())
-        begin_anew(); /* another thread of the parent had opened */
     explain_nothing(&mine.why);
     status = process_open();
     if (status == STATUS_SUCCESS) {

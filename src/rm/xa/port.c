@@ -177,9 +177,6 @@ bury(struct port *port, char *how, size_t size)
         else
             snprintf(how, size, "was ended by exit(%d)", WEXITSTATUS(state));
     }
-    if (port->process >= 0)
-        close(port->process);
-    port->process = -1;
 }
 
 static void
@@ -191,6 +188,8 @@ port_free(struct port *port)
         return;
     if (!port_is_dead(port))
         bury(port, how, sizeof(how));
+    if (port->process >= 0)
+        close(port->process);
     free(port);
 }
 OWNED_BY(struct port, port_free)

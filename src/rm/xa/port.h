@@ -25,7 +25,7 @@ struct port {
     struct list in_idle;
     const struct source *source;
     int socket;  /* -1: it died */
-    int process; /* its pidfd */
+    int process; /* its pidfd, also when it died: somebody may just be about to kill it */
     pid_t id;
     uint64_t serial;
     bool is_open; /* xa_open was said */

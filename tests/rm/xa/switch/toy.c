@@ -28,7 +28,7 @@ PUBLIC extern const struct xa_switch_t toy_xa_switch, toy_register_xa_switch, to
 PUBLIC ktm_xa_function ktm_xa_check_work, ktm_xa_check_look, toy_work, toy_sleep, toy_exit,
     toy_echo, toy_refuse;
 
-static char directory[MAXINFOSIZE];
+static __thread char directory[MAXINFOSIZE];
 static __thread struct {
     XID xid;
     int is_active, is_ended, item; /* item -1: nothing was done */
