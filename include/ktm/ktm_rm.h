@@ -82,6 +82,11 @@ struct ktm_rm_author {
      * commit; NO: it could not, and has undone the work; RETRY, SHUT_DOWN: nobody can say, and the
      * client is told so (RM_DISCONNECTED). NULL: this RM is always asked in two phases. */
     enum ktm_rm_answer (*commit_alone)(void *context, void *work, const struct ktm_rm_key *key);
+    /* Sends what prepare or commit shall wait for, and does not wait itself: that one is called
+     * next, and tells how it went. In between others begin, too: all who are called back by the
+     * thread that commits and waits, or all that the kit's thread finds in its queue; so their
+     * servers work at the same time. Not called when there is nobody to wait with. May be NULL. */
+    void (*begin)(void *context, void *work, const struct ktm_rm_key *key, BOOLEAN commit);
     /* Last resource: everybody else has promised. Commits the work, and with it, in one, the sign:
      * the key. DONE: committed, durably; NO: not, and never will be; RETRY: not known, 'outcome'
      * will be asked. */
@@ -103,6 +108,8 @@ enum ktm_rm_mode {
     KTM_RM_PUMP,      /* whoever calls ktm_rm_run */
     KTM_RM_CALLBACKS, /* whoever makes the TM tell: the thread that commits, rolls back, closes; and
                          the TM's timer. What has to be tried again waits for ktm_rm_run. */
+    KTM_RM_HELPED,    /* the same, but rollbacks that do not come of a commit, and what has to be
+                         tried again, are done by a thread of the kit, there only meanwhile */
 };
 
 struct ktm_rm_options {
@@ -149,8 +156,8 @@ KTM_API NTSTATUS ktm_rm_enlist(struct ktm_rm *rm, HANDLE transaction, ktm_rm_mak
 
 /* Waits until the TM has something to say or something is due to be tried again, for so long (0:
  * not at all, UINT32_MAX: for ever); handles it, and all else that is there by then. Not in
- * KTM_RM_THREAD mode. One thread at a time. To poll instead of waiting: KtmGetWaitFd on
- * ktm_rm_handle. Answers: SUCCESS, RM_NOT_ACTIVE. */
+ * KTM_RM_THREAD and KTM_RM_HELPED mode. One thread at a time. To poll instead of waiting:
+ * KtmGetWaitFd on ktm_rm_handle. Answers: SUCCESS, RM_NOT_ACTIVE. */
 KTM_API NTSTATUS ktm_rm_run(struct ktm_rm *rm, uint32_t timeout_ms);
 /* NtCommitTransaction and NtRollbackTransaction that wait; in KTM_RM_PUMP mode with the work done
  * by this thread meanwhile, until everybody has finished. Answers: theirs; RM_NOT_ACTIVE (the

@@ -185,11 +185,13 @@ engine_tx_commit(struct object *object, bool wait)
     struct ktm_event event = {.type = KTM_TX_COMMIT, .tx = AS_TX(object)};
     struct run run;
     NTSTATUS status;
+    bool is_put_off = wait && sys_put_off_open(); /* whom we call back begin together */
     int outcome;
 
     run_begin(&run, object);
     status = commit_begin(&run, &event, wait);
     run_end(&run);
+    sys_put_off_close(is_put_off);
     if (status != STATUS_SUCCESS)
         return status;
     if (wait)

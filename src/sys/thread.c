@@ -218,3 +218,32 @@ sys_process_id(void)
 {
     return (uint64_t)getpid();
 }
+
+/* ---- what is put off ---- */
+
+static void (*_Atomic put_off_open)(void);
+static void (*_Atomic put_off_close)(void);
+
+void
+sys_put_off_by(void (*open)(void), void (*close)(void))
+{
+    atomic_store(&put_off_close, close);
+    atomic_store(&put_off_open, open);
+}
+
+bool
+sys_put_off_open(void)
+{
+    void (*open)(void) = atomic_load(&put_off_open);
+
+    if (open)
+        open();
+    return open != NULL;
+}
+
+void
+sys_put_off_close(bool was_open)
+{
+    if (was_open)
+        atomic_load (&put_off_close)();
+}

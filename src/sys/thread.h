@@ -34,6 +34,12 @@ sys_mutex_unlock(struct sys_mutex *mutex)
     CHECK(error == 0);
 }
 
+/* Work that is put off until a thread would wait for others: between the two, who is called back
+ * on it may leave to the second what takes time. Nobody does before 'by' was called. */
+void sys_put_off_by(void (*open)(void), void (*close)(void));
+bool sys_put_off_open(void);
+void sys_put_off_close(bool was_open); /* what sys_put_off_open said */
+
 #define SYS_FOREVER UINT64_MAX
 
 /* Sleeps while *word == seen, at most until 'deadline' (CLOCK_MONOTONIC nanoseconds). May return

@@ -107,7 +107,7 @@ ktm_file_open(HANDLE tm, const char *home, const struct ktm_file_options *option
     struct explanation explanation = {0};
     NTSTATUS status;
 
-    if (!home || home[0] == '\0' || !out || (options && options->mode > KTM_RM_CALLBACKS))
+    if (!home || home[0] == '\0' || !out || (options && options->mode > KTM_RM_HELPED))
         status = explain(&explanation, status_raise(STATUS_INVALID_PARAMETER),
                          "no home, or unknown options");
     else

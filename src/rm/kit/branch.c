@@ -26,6 +26,7 @@ branch_create(struct ktm_rm *rm, const GUID *transaction, struct branch **out)
     sys_mutex_init(&branch->mutex);
     list_init(&branch->in_all);
     list_init(&branch->in_debts);
+    list_init(&branch->in_begun);
     *out = branch;
     return STATUS_SUCCESS;
 }
@@ -108,7 +109,7 @@ branch_unregister(struct branch *branch, HANDLE enlistment)
 {
     void *object;
 
-    if (branch->rm->options.mode != KTM_RM_CALLBACKS) {
+    if (!kit_is_called(branch->rm)) {
         branch_release(branch);
     } else if (!enlistment ||
                ObReferenceObjectByHandle(enlistment, 0, *TmEnlistmentObjectType, UserMode, &object,
@@ -221,23 +222,58 @@ branch_answer(struct branch *branch, PKENLISTMENT object, enum answer it)
 
 /* ---- phases ---- */
 
+/* In a round of this thread: the author sends, and the answer is waited for when all have. False:
+ * there is no round. */
+static bool
+begin(struct branch *branch, PKENLISTMENT object, enum branch_begun what)
+{
+    struct ktm_rm *rm = branch->rm;
+    enum branch_state expected = what == BEGUN_PREPARE ? BRANCH_ACTIVE : BRANCH_PREPARED;
+
+    if (!begun_is_open())
+        return false;
+    sys_mutex_lock(&branch->mutex);
+    if (branch_state(branch) != expected || !branch->work || branch->begun != BEGUN_NOTHING) {
+        sys_mutex_unlock(&branch->mutex);
+        return false;
+    }
+    if (rm->author.begin)
+        rm->author.begin(rm->options.context, branch->work, &branch->key, what == BEGUN_COMMIT);
+    branch->begun = what;
+    begun_add(branch, object);
+    sys_mutex_unlock(&branch->mutex);
+    return true;
+}
+
+/* With the branch's mutex. */
+static enum ktm_rm_answer
+ask_to_prepare(struct branch *branch)
+{
+    struct ktm_rm *rm = branch->rm;
+    enum ktm_rm_answer said = rm->author.prepare(rm->options.context, branch->work, &branch->key);
+
+    branch->begun = BEGUN_NOTHING;
+    branch->has_voted_no = said != KTM_RM_DONE && said != KTM_RM_READ_ONLY;
+    if (said == KTM_RM_DONE)
+        branch_prepared(branch);
+    return said;
+}
+
+/* 'begun': it must still be. */
 static void
-prepare(struct branch *branch, PKENLISTMENT object)
+prepare(struct branch *branch, PKENLISTMENT object, enum branch_begun begun)
 {
     struct ktm_rm *rm = branch->rm;
     enum ktm_rm_answer said = KTM_RM_NO;
     NTSTATUS status;
 
     sys_mutex_lock(&branch->mutex);
-    if (branch_state(branch) !=
-        BRANCH_ACTIVE) { /* rolled back while the notification was under way */
+    if (branch_state(branch) != BRANCH_ACTIVE ||
+        branch->begun != begun) { /* rolled back while the notification was under way */
         sys_mutex_unlock(&branch->mutex);
         return;
     }
-    said = rm->author.prepare(rm->options.context, branch->work, &branch->key);
-    branch->has_voted_no = said != KTM_RM_DONE && said != KTM_RM_READ_ONLY;
-    if (said == KTM_RM_DONE)
-        branch_prepared(branch);
+    said = ask_to_prepare(branch);
     sys_mutex_unlock(&branch->mutex);
 
     if (said == KTM_RM_SHUT_DOWN)
@@ -255,6 +291,29 @@ prepare(struct branch *branch, PKENLISTMENT object)
         kit_shut_down(rm, STATUS_RM_NOT_ACTIVE);
 }
 
+/* Adds it to the debts; with the RM's mutex. */
+static void
+debt_begin(struct branch *branch, enum branch_debt debt, uint64_t now, uint64_t delay)
+{
+    list_append(&branch->rm->debts, &branch->in_debts);
+    branch->debt = debt;
+    branch->since = now;
+    branch->delay = delay;
+    branch->retry_at = now + delay;
+}
+
+void
+branch_owe(struct branch *branch, enum branch_debt debt)
+{
+    struct ktm_rm *rm = branch->rm;
+
+    sys_mutex_lock(&rm->mutex);
+    if (branch->debt == DEBT_NONE && branch_state(branch) < BRANCH_SETTLED)
+        debt_begin(branch, debt, sys_now(), 0);
+    sys_mutex_unlock(&rm->mutex);
+    kit_help(rm);
+}
+
 void
 branch_postpone(struct branch *branch, enum branch_debt debt)
 {
@@ -263,14 +322,10 @@ branch_postpone(struct branch *branch, enum branch_debt debt)
     bool is_let_go;
 
     sys_mutex_lock(&rm->mutex);
-    if (branch->debt == DEBT_NONE) {
-        list_append(&rm->debts, &branch->in_debts);
-        branch->debt = debt;
-        branch->since = now;
-        branch->delay = DELAY_FIRST;
-    } else if (branch->delay < DELAY_LONGEST) {
-        branch->delay *= 2;
-    }
+    if (branch->debt == DEBT_NONE)
+        debt_begin(branch, debt, now, DELAY_FIRST);
+    else if (branch->delay < DELAY_LONGEST)
+        branch->delay = branch->delay ? branch->delay * 2 : DELAY_FIRST;
     branch->retry_at = now + branch->delay;
     /* A last resource is never let go: the client would wait for a decision that nobody takes. */
     is_let_go = debt != DEBT_OUTCOME && rm->options.patience_ms != UINT32_MAX &&
@@ -280,6 +335,8 @@ branch_postpone(struct branch *branch, enum branch_debt debt)
      * and whoever waits for the transaction is told its outcome now [CLOSE-EN-06]. */
     if (is_let_go)
         branch_finish(branch, true);
+    else
+        kit_help(rm);
 }
 
 /* Nobody else takes part, and the author's own log decides. */
@@ -321,6 +378,9 @@ complete(struct branch *branch, PKENLISTMENT object, enum branch_debt debt)
         return;
     }
     is_old = !branch->work;
+    if (branch->begun == BEGUN_PREPARE && rm->author.begin)
+        (void)ask_to_prepare(branch); /* who has begun is asked for the answer, whatever it is */
+    branch->begun = BEGUN_NOTHING;
     if (debt == DEBT_COMMIT)
         said = rm->author.commit(rm->options.context, branch->work, &branch->key);
     else if (!branch->has_voted_no) /* who voted no has undone its work */
@@ -360,19 +420,39 @@ branch_notify(struct branch *branch, PKENLISTMENT object, ULONG notification)
         commit_alone(branch, object);
         break;
     case TRANSACTION_NOTIFY_PREPARE:
-        prepare(branch, object);
+        if (!begin(branch, object, BEGUN_PREPARE))
+            prepare(branch, object, BEGUN_NOTHING);
         break;
     case TRANSACTION_NOTIFY_COMMIT:
-        complete(branch, object, DEBT_COMMIT);
+        if (!begin(branch, object, BEGUN_COMMIT))
+            complete(branch, object, DEBT_COMMIT);
         break;
     case TRANSACTION_NOTIFY_ROLLBACK:
-        complete(branch, object, DEBT_ROLLBACK);
+        /* Perhaps the TM's timer, or somebody in a hurry. */
+        if (branch->rm->options.mode == KTM_RM_HELPED && !begun_is_open())
+            branch_owe(branch, DEBT_ROLLBACK);
+        else
+            complete(branch, object, DEBT_ROLLBACK);
         break;
     default: /* INDOUBT: the outcome comes later, by itself */
         if (branch->rm->options.is_last_resource)
             last_notify(branch, object, notification);
         break;
     }
+}
+
+void
+branch_finish_begun(struct branch *branch, PKENLISTMENT object)
+{
+    enum branch_begun begun;
+
+    sys_mutex_lock(&branch->mutex);
+    begun = branch->begun;
+    sys_mutex_unlock(&branch->mutex);
+    if (begun == BEGUN_PREPARE)
+        prepare(branch, object, begun);
+    else if (begun == BEGUN_COMMIT)
+        complete(branch, object, DEBT_COMMIT);
 }
 
 void

@@ -151,6 +151,7 @@ static struct sys_mutex called_mutex = {PTHREAD_MUTEX_INITIALIZER};
 static struct ktm_rm *called;           /* those that may be called back */
 static uint64_t called_last;            /* the last number given out */
 static _Atomic uint32_t callbacks_done; /* counts them, to wait on */
+static unsigned closing;                /* who waits */
 
 static void
 begin_anew(void)
@@ -185,6 +186,7 @@ called_remove(struct ktm_rm *rm)
             *at = rm->next_called;
             break;
         }
+    closing++;
     while (rm->callbacks > 0) {
         uint32_t seen = atomic_load(&callbacks_done);
 
@@ -192,6 +194,7 @@ called_remove(struct ktm_rm *rm)
         sys_wait(&callbacks_done, seen, SYS_FOREVER);
         sys_mutex_lock(&called_mutex);
     }
+    closing--;
     sys_mutex_unlock(&called_mutex);
 }
 
@@ -210,14 +213,26 @@ callback_begin(const void *number)
     return rm;
 }
 
-static void
-callback_end(struct ktm_rm *rm)
+void
+kit_hold(struct ktm_rm *rm)
 {
+    sys_mutex_lock(&called_mutex);
+    rm->callbacks++;
+    sys_mutex_unlock(&called_mutex);
+}
+
+void
+kit_let_go(struct ktm_rm *rm)
+{
+    bool is_awaited;
+
     sys_mutex_lock(&called_mutex);
     rm->callbacks--;
     atomic_fetch_add(&callbacks_done, 1);
+    is_awaited = closing > 0;
     sys_mutex_unlock(&called_mutex);
-    sys_wake(&callbacks_done, INT_MAX); /* the RM may be gone by now */
+    if (is_awaited)
+        sys_wake(&callbacks_done, INT_MAX); /* the RM may be gone by now */
 }
 
 static void
@@ -250,7 +265,7 @@ on_callback(PKENLISTMENT enlistment, PVOID rm_context, PVOID transaction_context
     if (!rm)
         return STATUS_SUCCESS;
     take_callback(rm, enlistment, &header, argument);
-    callback_end(rm);
+    kit_let_go(rm);
     return STATUS_SUCCESS;
 }
 
@@ -274,7 +289,7 @@ rm_start(struct ktm_rm *rm, HANDLE tm, const char *description)
     NTSTATUS status;
 
     TRY(rm_register(rm, tm, description));
-    if (rm->options.mode == KTM_RM_CALLBACKS)
+    if (kit_is_called(rm))
         TRY(callbacks_enable(rm));
     TRY(kit_list(rm));
     status = NtRecoverResourceManager(atomic_load(&rm->handle));
@@ -292,7 +307,7 @@ options_are_whole(const struct ktm_rm_options *options)
 {
     const struct ktm_rm_author *author = options->author;
 
-    if (!author || !author->rollback || options->mode > KTM_RM_CALLBACKS)
+    if (!author || !author->rollback || options->mode > KTM_RM_HELPED)
         return false;
     return options->is_last_resource ? author->decide && author->outcome && !options->is_volatile
                                      : author->prepare && author->commit;
@@ -309,6 +324,7 @@ ktm_rm_open(HANDLE tm, const struct ktm_rm_options *options, struct ktm_rm **out
     rm = calloc(1, sizeof(*rm));
     if (!rm)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    begun_install();
     rm->process = sys_process_id();
     sys_mutex_init(&rm->mutex);
     guid_map_init(&rm->branches);
@@ -355,8 +371,9 @@ ktm_rm_close(struct ktm_rm *rm)
     handle = atomic_exchange(&rm->handle, NULL);
     if (handle)
         NtClose(handle); /* the thread ends */
-    sys_thread_join(rm->thread);
     called_remove(rm);
+    kit_help_end(rm);
+    sys_thread_join(rm->thread);
     if (rm->object)
         ObDereferenceObject(rm->object);
     while (!list_is_empty(&rm->all))
@@ -372,7 +389,7 @@ ktm_rm_close(struct ktm_rm *rm)
 NTSTATUS
 ktm_rm_run(struct ktm_rm *rm, uint32_t timeout_ms)
 {
-    if (!rm || rm->options.mode == KTM_RM_THREAD)
+    if (!rm || rm->options.mode == KTM_RM_THREAD || rm->options.mode == KTM_RM_HELPED)
         return status_raise(STATUS_INVALID_PARAMETER);
     if (rm->process != sys_process_id())
         return status_raise(STATUS_RM_NOT_ACTIVE);

@@ -46,6 +46,9 @@ struct ktm_rm {
     _Atomic uint32_t down;     /* NTSTATUS; 0: it is up */
     uint64_t process;          /* that opened it: a forked child has no part in it */
     struct sys_thread *thread;
+    bool is_helping; /* KTM_RM_HELPED: 'thread' is at work, or about to be */
+    bool is_starting;
+    _Atomic uint32_t help;      /* changes when it has to look again */
     struct ktm_rm *next_called; /* KTM_RM_CALLBACKS: see kit.c */
     uint64_t number;            /* by which the TM calls it */
     unsigned callbacks;         /* that are at work in it now */
@@ -59,6 +62,7 @@ enum branch_state {
     BRANCH_FINISHED,
 };
 enum branch_debt { DEBT_NONE, DEBT_COMMIT, DEBT_ROLLBACK, DEBT_OUTCOME };
+enum branch_begun { BEGUN_NOTHING, BEGUN_PREPARE, BEGUN_COMMIT };
 
 struct branch {
     struct guid_link by_transaction;
@@ -72,6 +76,10 @@ struct branch {
     _Atomic uint32_t state; /* enum branch_state; a word to wait on while ENLISTING */
     enum branch_debt debt;  /* what is to be tried again; then it is in the list of debts */
     bool has_voted_no;
+    enum branch_begun begun; /* by this branch's mutex; then it is in a round of some thread */
+    struct list in_begun;    /* of that thread, as are the next */
+    unsigned round;
+    PKENLISTMENT begun_object;
     uint64_t since, retry_at; /* when it was first asked for, and is to be tried again */
     uint64_t delay;
 };
@@ -110,8 +118,21 @@ void branch_settle(struct branch *branch);
 /* Not done: it is tried again later, or not any more. */
 void branch_postpone(struct branch *branch, enum branch_debt debt);
 enum branch_state branch_state(struct branch *branch);
+/* It is done by whoever tries again what is owed. */
+void branch_owe(struct branch *branch, enum branch_debt debt);
 /* It has promised: only the outcome can come. */
 void branch_prepared(struct branch *branch);
+
+/* What was begun is finished, unless it was meanwhile. */
+void branch_finish_begun(struct branch *branch, PKENLISTMENT object);
+
+/* begun.c: rounds of the calling thread, one within the other. */
+void begun_install(void); /* from now on a commit that waits is one */
+void begun_open(void);
+void begun_close(void); /* finishes what is left in it */
+bool begun_is_open(void);
+void begun_add(struct branch *branch, PKENLISTMENT object);
+bool begun_finish_one(void); /* false: there is none */
 
 /* last.c: the last resource, which decides. */
 void last_notify(struct branch *branch, PKENLISTMENT object, ULONG notification);
@@ -146,7 +167,20 @@ void kit_shut_down(struct ktm_rm *rm, NTSTATUS why);
 /* Waits for something to do, until the deadline; does it, and all else that is there. */
 NTSTATUS kit_serve(struct ktm_rm *rm, uint64_t deadline) must_use;
 void kit_thread(void *rm);
+/* KTM_RM_HELPED: something is owed. And: nothing will be any more. */
+void kit_help(struct ktm_rm *rm);
+void kit_help_end(struct ktm_rm *rm);
+/* The close waits until it is let go. */
+void kit_hold(struct ktm_rm *rm);
+void kit_let_go(struct ktm_rm *rm);
 /* Asks the author what earlier runs have left. Before the TM is asked. */
 NTSTATUS kit_list(struct ktm_rm *rm) must_use;
 /* After the last RECOVER: what nobody knows is rolled back, or its sign removed. */
 void kit_sweep(struct ktm_rm *rm);
+
+/* The TM calls us, rather than that we fetch. */
+static inline bool
+kit_is_called(const struct ktm_rm *rm)
+{
+    return rm->options.mode == KTM_RM_CALLBACKS || rm->options.mode == KTM_RM_HELPED;
+}

@@ -3,6 +3,7 @@
  * to settle. */
 #include "rm/kit/kit.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
 #define TICK 100u /* nanoseconds in the unit of Nt time-outs */
@@ -209,26 +210,121 @@ retry_due(struct ktm_rm *rm, uint64_t *when)
     }
 }
 
-NTSTATUS
-kit_serve(struct ktm_rm *rm, uint64_t deadline)
+/* What is in the queue is begun before the first of it is waited for. */
+static NTSTATUS
+serve(struct ktm_rm *rm, uint64_t deadline)
 {
+    bool has_begun = false;
+
     for (;;) {
         NTSTATUS status;
         uint64_t due;
 
         retry_due(rm, &due);
         TRY(ktm_rm_status(rm));
-        status = fetch(rm, due < deadline ? due : deadline);
-        if (status == STATUS_SUCCESS)
+        status = fetch(rm, has_begun ? 0 : due < deadline ? due : deadline);
+        if (status == STATUS_SUCCESS) {
             deadline = 0; /* the rest of what is there, and no more waiting */
-        else if (status == STATUS_TIMEOUT && sys_now() >= deadline)
-            return STATUS_SUCCESS;
-        else if (status != STATUS_TIMEOUT) {
+            has_begun = true;
+        } else if (status != STATUS_TIMEOUT) {
             kit_shut_down(rm, status);
             return status;
+        } else if (has_begun) {
+            has_begun = begun_finish_one();
+        } else if (sys_now() >= deadline) {
+            return STATUS_SUCCESS;
         }
     }
 }
+
+NTSTATUS
+kit_serve(struct ktm_rm *rm, uint64_t deadline)
+{
+    NTSTATUS status;
+
+    begun_open();
+    status = serve(rm, deadline);
+    begun_close();
+    return status;
+}
+
+/* ---- help ---- */
+
+static void
+helper(void *context)
+{
+    struct ktm_rm *rm = context;
+    bool is_needed = true;
+
+    while (is_needed) {
+        uint32_t seen = atomic_load(&rm->help);
+        uint64_t due;
+
+        retry_due(rm, &due);
+        sys_mutex_lock(&rm->mutex);
+        is_needed = !list_is_empty(&rm->debts) && atomic_load(&rm->handle);
+        rm->is_helping = is_needed;
+        sys_mutex_unlock(&rm->mutex);
+        if (is_needed)
+            sys_wait(&rm->help, seen, due);
+    }
+}
+
+static void
+look_again(struct ktm_rm *rm)
+{
+    atomic_fetch_add(&rm->help, 1);
+    sys_wake(&rm->help, INT_MAX);
+}
+
+/* False: there is nothing to begin. 'former' is to be joined: it has nothing left to do. */
+static bool
+help_begin(struct ktm_rm *rm, struct sys_thread **former)
+{
+    bool is_first;
+
+    sys_mutex_lock(&rm->mutex);
+    is_first = !rm->is_starting && !rm->is_helping && !list_is_empty(&rm->debts) &&
+               atomic_load(&rm->handle);
+    if (is_first) {
+        rm->is_starting = rm->is_helping = true;
+        *former = give(rm->thread);
+    }
+    sys_mutex_unlock(&rm->mutex);
+    return is_first;
+}
+
+/* By somebody whom the close waits for. */
+void
+kit_help(struct ktm_rm *rm)
+{
+    struct sys_thread *former, *fresh;
+
+    if (rm->options.mode != KTM_RM_HELPED)
+        return;
+    while (help_begin(rm, &former)) {
+        sys_thread_join(former);
+        if (sys_thread_start("ktm-rm", helper, rm, &fresh) != STATUS_SUCCESS)
+            fresh = NULL; /* whoever owes something next tries once more */
+        sys_mutex_lock(&rm->mutex);
+        rm->thread = fresh;
+        rm->is_starting = false;
+        rm->is_helping = rm->is_helping && fresh;
+        sys_mutex_unlock(&rm->mutex);
+        if (!fresh)
+            break;
+    }
+    look_again(rm);
+}
+
+void
+kit_help_end(struct ktm_rm *rm)
+{
+    if (rm->options.mode == KTM_RM_HELPED)
+        look_again(rm);
+}
+
+/* ---- the thread of the kit ---- */
 
 void
 kit_thread(void *context)

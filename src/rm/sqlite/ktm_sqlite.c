@@ -126,7 +126,7 @@ ktm_sqlite_open(HANDLE tm, const char *home, const char *database,
     NTSTATUS status;
 
     if (!home || home[0] != '/' || !database || !database[0] || !out ||
-        (options && options->mode > KTM_RM_CALLBACKS))
+        (options && options->mode > KTM_RM_HELPED))
         status = say(&words, status_raise(STATUS_INVALID_PARAMETER),
                      "no database, no absolute home, or unknown options");
     else

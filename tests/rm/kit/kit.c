@@ -14,7 +14,14 @@
 #include "tests/test.h"
 #include "wdm.h"
 
-static const enum ktm_rm_mode modes[] = {KTM_RM_THREAD, KTM_RM_PUMP, KTM_RM_CALLBACKS};
+static const enum ktm_rm_mode modes[] = {KTM_RM_THREAD, KTM_RM_PUMP, KTM_RM_CALLBACKS,
+                                         KTM_RM_HELPED};
+
+static bool
+needs_nobody(enum ktm_rm_mode mode)
+{
+    return mode == KTM_RM_THREAD || mode == KTM_RM_HELPED;
+}
 static const GUID identity = {.Data1 = 0x51}, other_identity = {.Data1 = 0x52};
 
 /* One resource manager of paper. */
@@ -212,7 +219,7 @@ end(struct ktm_rm *rm, HANDLE tx, enum ktm_rm_mode mode, bool commit)
     TRANSACTION_BASIC_INFORMATION info;
     NTSTATUS status;
 
-    if (mode == KTM_RM_THREAD)
+    if (needs_nobody(mode))
         return commit ? NtCommitTransaction(tx, TRUE) : NtRollbackTransaction(tx, TRUE);
     status = commit ? NtCommitTransaction(tx, FALSE) : NtRollbackTransaction(tx, FALSE);
     EXPECT(NT_SUCCESS(status) || status == STATUS_TRANSACTION_ALREADY_ABORTED);
@@ -240,7 +247,7 @@ static void
 settle(struct ktm_rm *rm, struct paper *paper, enum ktm_rm_mode mode)
 {
     for (int i = 0; i < 2000 && !was_forgotten(paper); i++)
-        if (mode == KTM_RM_THREAD)
+        if (needs_nobody(mode))
             usleep(500);
         else
             EXPECT_OK(ktm_rm_run(rm, 1));
@@ -600,7 +607,7 @@ TEST(bad_arguments_are_refused)
     bad.identity = NULL;
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_rm_open(tm, &bad, &rm));
     bad = good;
-    bad.mode = 3;
+    bad.mode = 4;
     EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_rm_open(tm, &bad, &rm));
     bad = good;
     nothing.commit = NULL;

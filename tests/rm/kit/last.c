@@ -11,7 +11,14 @@
 #include "tests/test.h"
 #include "wdm.h"
 
-static const enum ktm_rm_mode modes[] = {KTM_RM_THREAD, KTM_RM_PUMP, KTM_RM_CALLBACKS};
+static const enum ktm_rm_mode modes[] = {KTM_RM_THREAD, KTM_RM_PUMP, KTM_RM_CALLBACKS,
+                                         KTM_RM_HELPED};
+
+static bool
+needs_nobody(enum ktm_rm_mode mode)
+{
+    return mode == KTM_RM_THREAD || mode == KTM_RM_HELPED;
+}
 static const GUID store_id = {.Data1 = 0x61}, other_id = {.Data1 = 0x62};
 
 /* What survives a crash: shared memory. */
@@ -221,7 +228,7 @@ commit(struct session *it, enum ktm_rm_mode mode)
 
     (void)NtCommitTransaction(it->tx, FALSE);
     while (NtWaitForSingleObject(it->tx, FALSE, &tick) == STATUS_TIMEOUT) {
-        if (mode != KTM_RM_THREAD) {
+        if (!needs_nobody(mode)) {
             EXPECT_OK(ktm_rm_run(it->store, 0));
             EXPECT_OK(ktm_rm_run(it->other, 0));
         }
@@ -383,7 +390,7 @@ TEST(a_crash_around_the_decision) /* RECOV-40 RECOV-41 INV-01 */
         die(mode, 2 * round + 1);
         disk->dies_before = disk->dies_behind = false;
         it = session_begin(mode, 2 * round + 2, &store);
-        for (int i = 0; i < 3 && mode != KTM_RM_THREAD; i++)
+        for (int i = 0; i < 3 && !needs_nobody(mode); i++)
             EXPECT_OK(ktm_rm_run(it.other, 0));
         session_end(&it);
         EXPECT(!disk->other_is_prepared);
