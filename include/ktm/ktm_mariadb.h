@@ -10,7 +10,8 @@
  *     ktm_mariadb_close(tx);
  *
  * How it works: the first use in a transaction says XA START on a connection; the vote is XA
- * PREPARE, the outcome XA COMMIT or XA ROLLBACK. Who has changed no row votes read-only. With what
+ * PREPARE, the outcome XA COMMIT or XA ROLLBACK. Who has changed nothing votes read-only; a change
+ * that met no row counts as one, for it may have called something that did. With what
  * is changed a row goes into the table 'ktm_outcome' of the database named in 'server', which is
  * made when it is missing: when the prepared branch is gone, it tells whether it was committed or
  * rolled back. MariaDB itself says only that it does not know the branch, and says so too while
@@ -93,7 +94,7 @@ struct ktm_mariadb_options {
 /* Connects, and finishes what a crash has left there. 'tm' NULL: with the transaction manager of
  * the home (ktm_tm_open); else a handle of a durable one, which must live longer. The home keeps
  * who we are to the server, in 'mariadb.<name>', and how it was reached, but for the password, for
- * 'ktm recover'. 'options' NULL: KTM_RM_THREAD, patient for 10
+ * 'ktm recover'. 'options' NULL: KTM_RM_HELPED, patient for 10
  * seconds. On failure a sentence is written to 'why' (NULL: not wanted). Answers: NOT_SUPPORTED
  * (the server is not fit for it: see above), ACCESS_DENIED, RM_DISCONNECTED (the server cannot be
  * reached), RM_METADATA_CORRUPT (the home belongs to another server or database, or is damaged),

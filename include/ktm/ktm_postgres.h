@@ -80,7 +80,7 @@ struct ktm_postgres_options {
  * manager of the home (ktm_tm_open); else a handle of a durable one, which must live longer. The
  * home keeps who we are to the database, in 'postgres.<name>', and it must stay the same; and the
  * connection string without its secrets, for 'ktm recover'.
- * 'conninfo' as for PQconnectdb; "": from the environment. 'options' NULL: KTM_RM_THREAD, patient
+ * 'conninfo' as for PQconnectdb; "": from the environment. 'options' NULL: KTM_RM_HELPED, patient
  * for 10 seconds. On failure a sentence is written to 'why' (NULL: not wanted). Answers:
  * NOT_SUPPORTED (the server is not fit for it: see above), ACCESS_DENIED, RM_DISCONNECTED (the
  * server cannot be reached), INVALID_PARAMETER (the string cannot be read), RM_METADATA_CORRUPT

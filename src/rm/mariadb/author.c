@@ -39,28 +39,6 @@ tx_undo(struct ktm_mariadb_tx *tx, enum ktm_mariadb_state state)
     session_release(tx->rm, session);
 }
 
-NTSTATUS
-tx_count_writes(struct session *session, uint64_t *out, struct explanation *why)
-{
-    static const char sql[] = "SHOW SESSION STATUS WHERE Variable_name IN"
-                              " ('Handler_write', 'Handler_update', 'Handler_delete')";
-    MYSQL_RES *result = session_ask(session, sql, why);
-    uint64_t sum = 0;
-    unsigned rows = 0;
-
-    if (!result)
-        return status_raise(session->is_lost ? STATUS_RM_DISCONNECTED
-                                             : STATUS_TRANSACTION_NOT_ACTIVE);
-    for (MYSQL_ROW row; (row = mysql_fetch_row(result)); rows++)
-        sum += strtoull(row[1], NULL, 10);
-    mysql_free_result(result);
-    if (rows != 3)
-        return explain(why, status_raise(STATUS_NOT_SUPPORTED),
-                       "the server does not count what is written");
-    *out = sum;
-    return STATUS_SUCCESS;
-}
-
 static NTSTATUS
 check_branch(struct ktm_mariadb_tx *tx)
 {
@@ -94,22 +72,46 @@ check_engines(struct ktm_mariadb_tx *tx)
 
 /* ---- prepare ---- */
 
+/* The sign, the end of the work and the promise, in one go. When the sign could not be written, or
+ * a warning says that it is no promise, what is prepared is rolled back: until we have voted nobody
+ * else will commit it. */
 static NTSTATUS
-prepare_named(struct ktm_mariadb_tx *tx)
+send_prepare(struct ktm_mariadb_tx *tx)
+{
+    char sql[SIGN_SIZE];
+
+    sign_statement(tx, sql);
+    TRY(session_send(tx->session, sql, &tx->why));
+    snprintf(sql, sizeof(sql), "XA END %s", tx->xid.text);
+    TRY(session_send(tx->session, sql, &tx->why));
+    snprintf(sql, sizeof(sql), "XA PREPARE %s", tx->xid.text);
+    return session_send(tx->session, sql, &tx->why);
+}
+
+/* Nobody knows how much of it the server has got. */
+static NTSTATUS
+lost(struct ktm_mariadb_tx *tx)
+{
+    session_release(tx->rm, give(tx->session));
+    outcome_add_orphan(tx->rm, &tx->xid.key);
+    outcome_tend_orphans(tx->rm);
+    return status_raise(STATUS_RM_DISCONNECTED);
+}
+
+static NTSTATUS
+hear_prepared(struct ktm_mariadb_tx *tx)
 {
     struct session *session = tx->session;
-    char sql[XID_SIZE + 16];
-    NTSTATUS status;
+    struct explanation rest = {0};
+    NTSTATUS sign = session_hear(session, "writing the sign", &tx->why);
+    NTSTATUS end = session_hear(session, "XA END", sign == STATUS_SUCCESS ? &tx->why : &rest);
+    NTSTATUS status = session_hear(
+        session, "XA PREPARE", sign == STATUS_SUCCESS && end == STATUS_SUCCESS ? &tx->why : &rest);
 
-    snprintf(sql, sizeof(sql), "XA END %s", tx->xid.text);
-    TRY(session_say(session, sql, NULL, &tx->why));
-    snprintf(sql, sizeof(sql), "XA PREPARE %s", tx->xid.text);
-    status = session_say(session, sql, NULL, &tx->why);
-    if (status != STATUS_SUCCESS && session->is_lost) {
-        session_release(tx->rm, give(tx->session));
-        outcome_add_orphan(tx->rm, &tx->xid.key);
-        outcome_tend_orphans(tx->rm);
-    }
+    if (session->is_lost)
+        return lost(tx);
+    TRY(sign);
+    TRY(end);
     TRY(status);
     /* A storage engine that knows no XA says so in a warning only. */
     if (mysql_warning_count(session->connection) != 0)
@@ -118,32 +120,37 @@ prepare_named(struct ktm_mariadb_tx *tx)
     return STATUS_SUCCESS;
 }
 
-/* Answers: RESOURCEMANAGER_READ_ONLY. */
+/* SUCCESS: it is under way. Answers: RESOURCEMANAGER_READ_ONLY. */
 static NTSTATUS
-vote(struct ktm_mariadb_tx *tx)
+begin_to_prepare(struct ktm_mariadb_tx *tx)
 {
-    uint64_t writes;
+    bool has_written;
 
+    if (atomic_load(&tx->state) != KTM_MARIADB_ACTIVE || !tx->session)
+        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
+    tx->is_lent = false; /* who commits does not use it at the same time */
     TRY(check_branch(tx));
-    TRY(tx_count_writes(tx->session, &writes, &tx->why));
+    TRY(written_ask(tx, &has_written));
     /* To prepare it would make a branch that XA COMMIT answers with XA_RBROLLBACK (1402). */
-    if (writes == tx->writes)
+    if (!has_written)
         return STATUS_RESOURCEMANAGER_READ_ONLY;
-    TRY(check_engines(tx));
+    if (!tx->is_plain)
+        TRY(check_engines(tx));
     sign_choose(tx->rm, &tx->id);
-    TRY(sign_write(tx));
-    return prepare_named(tx);
+    if (send_prepare(tx) != STATUS_SUCCESS)
+        return lost(tx);
+    return STATUS_SUCCESS;
 }
 
 static enum ktm_rm_answer
 prepare_locked(struct ktm_mariadb_tx *tx)
 {
-    NTSTATUS status;
+    bool was_active = atomic_load(&tx->state) == KTM_MARIADB_ACTIVE;
+    NTSTATUS status = tx->is_asked ? tx->voted : begin_to_prepare(tx);
 
-    if (atomic_load(&tx->state) != KTM_MARIADB_ACTIVE || !tx->session)
-        return KTM_RM_NO;
-    tx->is_lent = false; /* who commits does not use it at the same time */
-    status = vote(tx);
+    tx->is_asked = false;
+    if (status == STATUS_SUCCESS)
+        status = hear_prepared(tx);
     if (status == STATUS_SUCCESS) {
         atomic_store(&tx->state, KTM_MARIADB_PREPARED);
         return KTM_RM_DONE;
@@ -152,7 +159,8 @@ prepare_locked(struct ktm_mariadb_tx *tx)
         tx_undo(tx, KTM_MARIADB_READ_ONLY);
         return KTM_RM_READ_ONLY;
     }
-    tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
+    if (was_active)
+        tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
     return KTM_RM_NO;
 }
 
@@ -168,6 +176,23 @@ prepare(void *context, void *work, const struct ktm_rm_key *key)
     answer = prepare_locked(tx);
     pthread_mutex_unlock(&tx->mutex);
     return answer;
+}
+
+static void
+begin(void *context, void *work, const struct ktm_rm_key *key, BOOLEAN commit)
+{
+    struct ktm_mariadb_tx *tx = work;
+
+    (void)context;
+    (void)key;
+    pthread_mutex_lock(&tx->mutex);
+    if (!commit) {
+        tx->voted = begin_to_prepare(tx);
+        tx->is_asked = true;
+    } else if (atomic_load(&tx->state) == KTM_MARIADB_PREPARED) {
+        outcome_begin(tx);
+    }
+    pthread_mutex_unlock(&tx->mutex);
 }
 
 /* ---- outcomes of this run ---- */
@@ -355,4 +380,5 @@ const struct ktm_rm_author mariadb_author = {
     .list_in_doubt = list_in_doubt,
     .forget = forget,
     .hold = hold,
+    .begin = begin,
 };

@@ -164,7 +164,7 @@ rm_create(const struct ktm_mariadb_server *server, const struct ktm_mariadb_opti
     pthread_mutex_init(&rm->reserve_mutex, NULL);
     rm->options =
         options ? *options
-                : (struct ktm_mariadb_options){.mode = KTM_RM_THREAD, .patience_ms = PATIENCE_MS};
+                : (struct ktm_mariadb_options){.mode = KTM_RM_HELPED, .patience_ms = PATIENCE_MS};
     rm->options.name = strdup(options && options->name ? options->name : "mariadb");
     if (!rm->options.name || !server_copy(server, &rm->server)) {
         rm_release(rm);
@@ -194,7 +194,7 @@ rm_open(HANDLE tm, const char *home, const struct ktm_mariadb_server *server,
     NTSTATUS status;
 
     if (!home || !home[0] || !server || !out ||
-        (options && (options->mode > KTM_RM_CALLBACKS || !name_is_good(options->name))))
+        (options && (options->mode > KTM_RM_HELPED || !name_is_good(options->name))))
         return explain(why, status_raise(STATUS_INVALID_PARAMETER),
                        "no home, no server, or unknown options");
     TRY(rm_create(server, options, &rm));
@@ -299,16 +299,18 @@ struct making {
     struct explanation why;
 };
 
-/* Knows how much the session has written before, and begins the branch. */
+/* Of the application's connection we know nothing; of ours, how it tells what it writes. */
 static NTSTATUS
-start_branch(struct session *session, const struct xid *xid, uint64_t *writes,
-             struct explanation *why)
+start_branch(struct ktm_mariadb_tx *tx, struct explanation *why)
 {
     char sql[XID_SIZE + 16];
 
-    TRY(tx_count_writes(session, writes, why));
-    snprintf(sql, sizeof(sql), "XA START %s", xid->text);
-    return session_say(session, sql, NULL, why);
+    tx->is_plain = true;
+    tx->is_counted = false;
+    if (!tx->session->is_ours)
+        TRY(written_before(tx, NULL, why));
+    snprintf(sql, sizeof(sql), "XA START %s", tx->xid.text);
+    return session_say(tx->session, sql, NULL, why);
 }
 
 /* An idle session may have been lost long ago: once more, then, with a new one. */
@@ -322,7 +324,7 @@ session_begin(struct making *making, struct ktm_mariadb_tx *tx)
             TRY(session_borrow(making->rm, making->connection, &making->why, &tx->session));
         else
             TRY(session_take(making->rm, &making->why, &tx->session));
-        status = start_branch(tx->session, &tx->xid, &tx->writes, &making->why);
+        status = start_branch(tx, &making->why);
         if (status == STATUS_SUCCESS)
             return STATUS_SUCCESS;
         tx->session->is_spoiled = true;

@@ -27,6 +27,7 @@
 
 #define XID_SIZE  192 /* as SQL writes it, with the NUL */
 #define HEX_SIZE  33  /* of a GUID */
+#define SIGN_SIZE 768
 #define SLOT_MAX  4096
 #define SLOT_NONE (-1)
 
@@ -97,9 +98,16 @@ struct ktm_mariadb_tx {
     _Atomic unsigned state;  /* enum ktm_mariadb_state */
     bool is_lent;            /* the application uses the connection itself */
     pthread_t borrower;
-    bool is_doomed;   /* a lock was not got: it can only be rolled back */
-    bool was_told;    /* that it is not finished */
-    uint64_t writes;  /* of the session, before the branch began */
+    bool is_doomed; /* a lock was not got: it can only be rolled back */
+    bool was_told;  /* that it is not finished */
+    bool is_asked;  /* 'voted' is the answer, or, if that is SUCCESS, the vote is under way */
+    NTSTATUS voted;
+    bool is_finishing; /* XA COMMIT was sent, and its answer not read */
+    bool has_written;  /* for sure, or it may have */
+    bool is_counted;   /* 'writes' is known: of the session, before anything was written */
+    uint64_t writes;
+    bool is_plain;   /* changes only, of tables that can be rolled back */
+    bool is_tracked; /* the server tells which kind they are */
     uint64_t changed; /* rows, by the last statement */
     struct xid xid;
     struct explanation why;
@@ -156,6 +164,10 @@ void session_close_idle(struct ktm_mariadb_rm *rm); /* all */
 /* A statement; rows it may have are dropped. '*error' (NULL: not wanted) is the server's number. */
 NTSTATUS session_say(struct session *session, const char *sql, unsigned *error,
                      struct explanation *why) must_use;
+/* Two halves of that. Several may be sent before the first is heard; all that were are to be heard,
+ * in their order, before anything else is said. 'what': for people. */
+NTSTATUS session_send(struct session *session, const char *sql, struct explanation *why) must_use;
+NTSTATUS session_hear(struct session *session, const char *what, struct explanation *why) must_use;
 /* A query; NULL: it failed. To be freed. */
 MYSQL_RES *session_ask(struct session *session, const char *sql, struct explanation *why);
 bool session_is_in_transaction(const struct session *session);
@@ -178,7 +190,8 @@ NTSTATUS sign_make_table(struct ktm_mariadb_rm *rm, struct session *session,
  * RM_METADATA_CORRUPT. */
 NTSTATUS sign_of_home(struct ktm_mariadb_rm *rm, struct session *session,
                       struct explanation *why) must_use;
-NTSTATUS sign_write(struct ktm_mariadb_tx *tx) must_use;
+/* The statement that writes the sign of a transaction. */
+void sign_statement(const struct ktm_mariadb_tx *tx, char sql[SIGN_SIZE]);
 enum sign { SIGN_THERE, SIGN_ABSENT, SIGN_UNKNOWN };
 /* Waits for who holds it: an answer is final. */
 enum sign sign_look(struct ktm_mariadb_rm *rm, struct session *session, const GUID *transaction,
@@ -194,6 +207,8 @@ void sign_retire(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool i
 
 enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
 
+/* Sends XA COMMIT on the branch's own session, if there is one; outcome_finish hears it. */
+void outcome_begin(struct ktm_mariadb_tx *tx);
 /* XA COMMIT or XA ROLLBACK of a branch of this run, or the proof that it was done before. On its
  * own session while there is one. */
 enum finished outcome_finish(struct ktm_mariadb_tx *tx, bool commit);
@@ -217,14 +232,22 @@ void outcome_tend_orphans(struct ktm_mariadb_rm *rm);
 NTSTATUS statement_run(struct ktm_mariadb_tx *tx, const char *text, size_t count,
                        const struct ktm_value *values, uint64_t *rows) must_use;
 
+/* ---- written.c ---- */
+
+/* Around each statement. 'sql' NULL: one that we shall not see. 'is_untold': it gave rows or was
+ * refused, and such answers tell nothing else. */
+NTSTATUS written_before(struct ktm_mariadb_tx *tx, const char *sql,
+                        struct explanation *why) must_use;
+void written_after(struct ktm_mariadb_tx *tx, const char *sql, bool is_untold);
+/* At the vote. */
+NTSTATUS written_ask(struct ktm_mariadb_tx *tx, bool *out) must_use;
+
 /* ---- author.c ---- */
 
 extern const struct ktm_rm_author mariadb_author;
 
 /* Nothing was promised: rolls the branch back and gives the session away. */
 void tx_undo(struct ktm_mariadb_tx *tx, enum ktm_mariadb_state state);
-/* How many rows the session has written so far. */
-NTSTATUS tx_count_writes(struct session *session, uint64_t *out, struct explanation *why) must_use;
 void tx_hold(struct ktm_mariadb_tx *tx);
 void tx_release(struct ktm_mariadb_tx *tx);
 void rm_release(struct ktm_mariadb_rm *rm);

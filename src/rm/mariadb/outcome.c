@@ -94,12 +94,18 @@ prove(struct ktm_mariadb_rm *rm, struct session *session, const struct ktm_rm_ke
 
 /* ---- finishing ---- */
 
+static void
+print_outcome(const struct xid *xid, bool commit, char sql[XID_SIZE + 16])
+{
+    snprintf(sql, XID_SIZE + 16, "XA %s %s", commit ? "COMMIT" : "ROLLBACK", xid->text);
+}
+
 static NTSTATUS
 say_outcome(struct session *session, const struct xid *xid, bool commit, struct explanation *why)
 {
     char sql[XID_SIZE + 16];
 
-    snprintf(sql, sizeof(sql), "XA %s %s", commit ? "COMMIT" : "ROLLBACK", xid->text);
+    print_outcome(xid, commit, sql);
     return session_say(session, sql, NULL, why);
 }
 
@@ -146,6 +152,15 @@ finish_elsewhere(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool c
     return finished;
 }
 
+void
+outcome_begin(struct ktm_mariadb_tx *tx)
+{
+    char sql[XID_SIZE + 16];
+
+    print_outcome(&tx->xid, true, sql);
+    tx->is_finishing = tx->session && session_send(tx->session, sql, &tx->why) == STATUS_SUCCESS;
+}
+
 enum finished
 outcome_finish(struct ktm_mariadb_tx *tx, bool commit)
 {
@@ -153,7 +168,11 @@ outcome_finish(struct ktm_mariadb_tx *tx, bool commit)
     bool is_done;
 
     if (session) {
-        is_done = say_outcome(session, &tx->xid, commit, &tx->why) == STATUS_SUCCESS;
+        if (tx->is_finishing)
+            is_done = session_hear(session, "XA COMMIT", &tx->why) == STATUS_SUCCESS;
+        else
+            is_done = say_outcome(session, &tx->xid, commit, &tx->why) == STATUS_SUCCESS;
+        tx->is_finishing = false;
         session->is_spoiled =
             !is_done; /* closing it detaches the branch, whatever state it is in */
         session_release(tx->rm, session);

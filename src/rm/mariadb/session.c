@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDLE_MAX        16
+#define IDLE_MAX        64
 #define VERSION_MIN     100500
 #define CONNECT_SECONDS 10u
 #define BARRIER_SECONDS 20
@@ -30,6 +30,13 @@ drop_results(MYSQL *connection)
     }
 }
 
+static NTSTATUS
+refused(struct session *session, const char *what, struct explanation *why)
+{
+    session->is_lost = session->is_lost || error_is_loss(mysql_errno(session->connection));
+    return explain_server(why, session->connection, what);
+}
+
 NTSTATUS
 session_say(struct session *session, const char *sql, unsigned *error, struct explanation *why)
 {
@@ -43,10 +50,26 @@ session_say(struct session *session, const char *sql, unsigned *error, struct ex
     }
     if (error)
         *error = mysql_errno(connection);
-    session->is_lost = session->is_lost || error_is_loss(mysql_errno(connection));
     /* The statement's words, without what it is about. */
     snprintf(what, sizeof(what), "%.*s", (int)strcspn(sql, "'`("), sql);
-    return explain_server(why, connection, what);
+    return refused(session, what, why);
+}
+
+NTSTATUS
+session_send(struct session *session, const char *sql, struct explanation *why)
+{
+    if (mysql_send_query(session->connection, sql, strlen(sql)) == 0)
+        return STATUS_SUCCESS;
+    session->is_lost = true; /* or what was sent before would be heard by somebody else */
+    return refused(session, "sending a statement", why);
+}
+
+NTSTATUS
+session_hear(struct session *session, const char *what, struct explanation *why)
+{
+    if (mysql_read_query_result(session->connection) == 0 && drop_results(session->connection))
+        return STATUS_SUCCESS;
+    return refused(session, what, why);
 }
 
 MYSQL_RES *
@@ -201,6 +224,9 @@ set_options(MYSQL *connection, const struct ktm_mariadb_server *server)
     /* A session that comes back by itself has lost its branch without a word. */
     mysql_options(connection, MYSQL_OPT_RECONNECT, &reconnect);
     mysql_options(connection, MYSQL_SET_CHARSET_NAME, "utf8mb4");
+    /* Which kinds of tables a transaction uses: see written.c. */
+    mysql_options(connection, MYSQL_INIT_COMMAND,
+                  "SET SESSION session_track_transaction_info = 'STATE'");
 }
 
 static NTSTATUS
@@ -340,7 +366,7 @@ session_release(struct ktm_mariadb_rm *rm, struct session *session)
         pthread_mutex_lock(&rm->mutex);
         is_good = rm->idle_count < IDLE_MAX;
         if (is_good) {
-            list_append(&rm->idle, &session->in_idle);
+            list_append(rm->idle.next, &session->in_idle); /* in front: it is warm */
             rm->idle_count++;
         }
         pthread_mutex_unlock(&rm->mutex);

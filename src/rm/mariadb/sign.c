@@ -38,19 +38,18 @@ where(const struct ktm_mariadb_rm *rm, const GUID *transaction, char text[160])
     snprintf(text, 160, "manager = X'%s' AND transaction = X'%s'", manager, id);
 }
 
-static NTSTATUS
-insert(struct session *session, const struct ktm_mariadb_rm *rm, const GUID *transaction,
-       uint64_t incarnation, struct explanation *why)
+static void
+insert_statement(const struct ktm_mariadb_rm *rm, const GUID *transaction, uint64_t incarnation,
+                 char sql[SIGN_SIZE])
 {
-    char sql[768], manager[HEX_SIZE], id[HEX_SIZE];
+    char manager[HEX_SIZE], id[HEX_SIZE];
 
     guid_hex(&rm->home.manager, manager);
     guid_hex(transaction, id);
-    snprintf(sql, sizeof(sql),
+    snprintf(sql, SIGN_SIZE,
              "INSERT INTO %s (manager, transaction, incarnation) VALUES (X'%s', X'%s', %" PRIu64
              ")",
              rm->sign_table, manager, id, incarnation);
-    return session_say(session, sql, NULL, why);
 }
 
 /* ---- the table ---- */
@@ -101,9 +100,12 @@ NTSTATUS
 sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, struct explanation *why)
 {
     static const GUID home = {0};
+    char sql[SIGN_SIZE];
 
-    if (rm->home.incarnation == 0) /* a new one */
-        return insert(session, rm, &home, 0, why);
+    if (rm->home.incarnation == 0) { /* a new one */
+        insert_statement(rm, &home, 0, sql);
+        return session_say(session, sql, NULL, why);
+    }
     switch (sign_look(rm, session, &home, why)) {
     case SIGN_THERE:
         return STATUS_SUCCESS;
@@ -118,10 +120,10 @@ sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, struct explanat
 
 /* ---- signs of branches ---- */
 
-NTSTATUS
-sign_write(struct ktm_mariadb_tx *tx)
+void
+sign_statement(const struct ktm_mariadb_tx *tx, char sql[SIGN_SIZE])
 {
-    return insert(tx->session, tx->rm, &tx->id, tx->rm->home.incarnation, &tx->why);
+    insert_statement(tx->rm, &tx->id, tx->rm->home.incarnation, sql);
 }
 
 enum sign

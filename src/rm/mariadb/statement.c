@@ -91,17 +91,22 @@ exec_locked(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *c
     NTSTATUS status;
     char *text;
 
+    if (tx->is_asked) /* its vote is under way */
+        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     if (atomic_load(&tx->state) != KTM_MARIADB_ACTIVE || !tx->session) {
         if (atomic_load(&tx->state) == KTM_MARIADB_ROLLED_BACK)
             tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
         return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     }
     tx->changed = 0;
+    TRY(written_before(tx, sql, &tx->why));
     text = count ? with_parameters(tx->session->connection, sql, count, values) : strdup(sql);
     if (!text)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     status = mysql_query(tx->session->connection, text) == 0 ? fetch(tx, &result) : refused(tx);
     free(text);
+    if (tx->session)
+        written_after(tx, sql, result || status != STATUS_SUCCESS);
     TRY(status);
     if (out)
         *out = result;
@@ -184,7 +189,11 @@ ktm_mariadb_connection(struct ktm_mariadb_tx *tx)
     if (!tx || tx->rm->process != getpid())
         return NULL;
     pthread_mutex_lock(&tx->mutex);
-    if (atomic_load(&tx->state) == KTM_MARIADB_ACTIVE && tx->session) {
+    if (atomic_load(&tx->state) == KTM_MARIADB_ACTIVE && tx->session && !tx->is_asked) {
+        struct explanation why = {0};
+
+        /* What cannot be counted counts as written. */
+        tx->has_written |= written_before(tx, NULL, &why) != STATUS_SUCCESS;
         connection = tx->session->connection;
         tx->is_lent = true;
         tx->borrower = pthread_self();

@@ -109,23 +109,34 @@ tx_number(struct ktm_postgres_tx *tx, uint64_t *xid)
 
 /* PREPARE TRANSACTION is durable when it is answered, whatever synchronous_commit says. In a failed
  * transaction it is a ROLLBACK and says so only in the command tag. */
-static NTSTATUS
-prepare_named(struct ktm_postgres_tx *tx)
+static void
+send_prepare(struct ktm_postgres_tx *tx)
 {
     char sql[GID_SIZE + 32];
-    NTSTATUS status;
 
     snprintf(sql, sizeof(sql), "PREPARE TRANSACTION '%s'", tx->name.gid);
-    status = session_say(tx->session, "PREPARE TRANSACTION", sql, &tx->why);
-    if (status != STATUS_SUCCESS && PQstatus(tx->session->connection) != CONNECTION_OK) {
-        outcome_add_orphan(tx->rm, &tx->name);
-        outcome_tend_orphans(tx->rm);
-    }
-    return status;
+    session_send(tx->session, sql);
 }
 
 static enum ktm_rm_answer
-prepare_locked(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key)
+hear_prepared(struct ktm_postgres_tx *tx)
+{
+    if (session_hear(tx->session, "PREPARE TRANSACTION", &tx->why) == STATUS_SUCCESS) {
+        atomic_store(&tx->state, KTM_POSTGRES_PREPARED);
+        session_release(tx->rm, give(tx->session)); /* free at once for others */
+        return KTM_RM_DONE;
+    }
+    if (PQstatus(tx->session->connection) != CONNECTION_OK) {
+        outcome_add_orphan(tx->rm, &tx->name);
+        outcome_tend_orphans(tx->rm);
+    }
+    tx_undo(tx, KTM_POSTGRES_ROLLED_BACK);
+    return KTM_RM_NO;
+}
+
+/* DONE: PREPARE is under way. Else it is the answer. */
+static enum ktm_rm_answer
+begin_to_prepare(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key)
 {
     uint64_t xid;
 
@@ -144,12 +155,11 @@ prepare_locked(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key)
                              .xid = xid,
                              .place = tx->session->place};
     name_print(tx->rm, &tx->name);
-    if (name_keep(tx->rm, &tx->name) != STATUS_SUCCESS || prepare_named(tx) != STATUS_SUCCESS) {
+    if (name_keep(tx->rm, &tx->name) != STATUS_SUCCESS) {
         tx_undo(tx, KTM_POSTGRES_ROLLED_BACK);
         return KTM_RM_NO;
     }
-    atomic_store(&tx->state, KTM_POSTGRES_PREPARED);
-    session_release(tx->rm, give(tx->session)); /* free at once for others */
+    send_prepare(tx);
     return KTM_RM_DONE;
 }
 
@@ -161,9 +171,28 @@ prepare(void *context, void *work, const struct ktm_rm_key *key)
 
     (void)context;
     pthread_mutex_lock(&tx->mutex);
-    answer = prepare_locked(tx, key);
+    answer = tx->is_asked ? tx->answer : begin_to_prepare(tx, key);
+    tx->is_asked = false;
+    if (answer == KTM_RM_DONE)
+        answer = hear_prepared(tx);
     pthread_mutex_unlock(&tx->mutex);
     return answer;
+}
+
+static void
+begin(void *context, void *work, const struct ktm_rm_key *key, BOOLEAN commit)
+{
+    struct ktm_postgres_tx *tx = work;
+
+    (void)context;
+    pthread_mutex_lock(&tx->mutex);
+    if (!commit) {
+        tx->answer = begin_to_prepare(tx, key);
+        tx->is_asked = true;
+    } else if (atomic_load(&tx->state) == KTM_POSTGRES_PREPARED) {
+        tx->finishing = outcome_begin(tx->rm, &tx->name, true);
+    }
+    pthread_mutex_unlock(&tx->mutex);
 }
 
 static enum ktm_rm_answer
@@ -185,7 +214,9 @@ commit_alone(void *context, void *work, const struct ktm_rm_key *key)
 static enum ktm_rm_answer
 finish_prepared(struct ktm_postgres_tx *tx, bool commit)
 {
-    enum finished finished = outcome_finish(tx->rm, &tx->name, commit, &tx->why);
+    struct session *begun = give(tx->finishing);
+    enum finished finished = begun ? outcome_end(tx->rm, begun, &tx->name, commit, &tx->why)
+                                   : outcome_finish(tx->rm, &tx->name, commit, &tx->why);
 
     if (finished == NOT_FINISHED) {
         if (!tx->was_told)
@@ -391,6 +422,7 @@ const struct ktm_rm_author postgres_author = {
     .list_in_doubt = list_in_doubt,
     .forget = forget,
     .hold = hold,
+    .begin = begin,
     .commit_alone = commit_alone,
 };
 
@@ -401,4 +433,5 @@ const struct ktm_rm_author postgres_author_without_alone = {
     .list_in_doubt = list_in_doubt,
     .forget = forget,
     .hold = hold,
+    .begin = begin,
 };

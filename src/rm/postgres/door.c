@@ -28,7 +28,7 @@ static NTSTATUS
 door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
 {
     const struct ktm_resource *resource = argument;
-    struct ktm_postgres_options options = {.mode = KTM_RM_THREAD,
+    struct ktm_postgres_options options = {.mode = KTM_RM_HELPED,
                                            .patience_ms = PATIENCE_MS,
                                            .name = resource->name,
                                            .report = resource->report ? pass_report : NULL,

@@ -138,7 +138,7 @@ rm_create(const char *conninfo, const struct ktm_postgres_options *options,
     pthread_mutex_init(&rm->reserve_mutex, NULL);
     rm->options =
         options ? *options
-                : (struct ktm_postgres_options){.mode = KTM_RM_THREAD, .patience_ms = PATIENCE_MS};
+                : (struct ktm_postgres_options){.mode = KTM_RM_HELPED, .patience_ms = PATIENCE_MS};
     rm->options.name = rm->options.name ? strdup(rm->options.name) : NULL;
     rm->conninfo = strdup(conninfo);
     if (!rm->conninfo || (options && options->name && !rm->options.name)) {
@@ -181,7 +181,7 @@ rm_open(HANDLE tm, const char *home, const char *conninfo,
     NTSTATUS status;
 
     if (!home || !home[0] || !conninfo || !out ||
-        (options && (options->mode > KTM_RM_CALLBACKS || !name_is_good(options->name))))
+        (options && (options->mode > KTM_RM_HELPED || !name_is_good(options->name))))
         return explain(why, status_raise(STATUS_INVALID_PARAMETER),
                        "no home, no connection string, or unknown options");
     if (!conninfo_is_good(conninfo))

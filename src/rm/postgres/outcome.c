@@ -93,16 +93,28 @@ prove(struct session *session, const struct name *name, bool commit, struct expl
 
 /* ---- finishing ---- */
 
-static enum finished
-finish_on(struct session *session, const struct name *name, bool commit, struct explanation *why)
+static const char *
+tag_of(bool commit)
 {
-    const char *tag = commit ? "COMMIT PREPARED" : "ROLLBACK PREPARED";
-    enum finished finished = NOT_FINISHED;
-    char sql[GID_SIZE + 32];
-    PGresult *result;
+    return commit ? "COMMIT PREPARED" : "ROLLBACK PREPARED";
+}
 
-    snprintf(sql, sizeof(sql), "%s '%s'", tag, name->gid); /* digits and colons */
-    result = PQexec(session->connection, sql);
+static void
+send_outcome(struct session *session, const struct name *name, bool commit)
+{
+    char sql[GID_SIZE + 32];
+
+    snprintf(sql, sizeof(sql), "%s '%s'", tag_of(commit), name->gid); /* digits and colons */
+    session_send(session, sql);
+}
+
+static enum finished
+hear_outcome(struct session *session, const struct name *name, bool commit, struct explanation *why)
+{
+    const char *tag = tag_of(commit);
+    PGresult *result = session_result(session);
+    enum finished finished = NOT_FINISHED;
+
     if (PQresultStatus(result) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(result), tag) == 0)
         finished = FINISHED;
     else if (result_is(result, UNDEFINED_OBJECT))
@@ -113,24 +125,44 @@ finish_on(struct session *session, const struct name *name, bool commit, struct 
     return finished;
 }
 
+struct session *
+outcome_begin(struct ktm_postgres_rm *rm, const struct name *name, bool commit)
+{
+    struct session *session = session_take_idle(rm);
+
+    if (session)
+        send_outcome(session, name, commit);
+    return session;
+}
+
 enum finished
-outcome_finish(struct ktm_postgres_rm *rm, const struct name *name, bool commit,
-               struct explanation *why)
+outcome_end(struct ktm_postgres_rm *rm, struct session *session, const struct name *name,
+            bool commit, struct explanation *why)
 {
     for (int attempt = 0;; attempt++) {
-        struct session *session;
-        enum finished finished;
-        bool was_lost;
+        enum finished finished = hear_outcome(session, name, commit, why);
+        bool was_lost = PQstatus(session->connection) != CONNECTION_OK;
 
-        if (session_take_for_outcome(rm, why, &session) != STATUS_SUCCESS)
-            return NOT_FINISHED;
-        finished = finish_on(session, name, commit, why);
-        was_lost = PQstatus(session->connection) != CONNECTION_OK;
         session_release_for_outcome(rm, session);
         /* One that had been idle may have been lost long ago. */
         if (finished != NOT_FINISHED || !was_lost || attempt > 0)
             return finished;
+        if (session_take_for_outcome(rm, why, &session) != STATUS_SUCCESS)
+            return NOT_FINISHED;
+        send_outcome(session, name, commit);
     }
+}
+
+enum finished
+outcome_finish(struct ktm_postgres_rm *rm, const struct name *name, bool commit,
+               struct explanation *why)
+{
+    struct session *session;
+
+    if (session_take_for_outcome(rm, why, &session) != STATUS_SUCCESS)
+        return NOT_FINISHED;
+    send_outcome(session, name, commit);
+    return outcome_end(rm, session, name, commit, why);
 }
 
 /* ---- orphans ---- */

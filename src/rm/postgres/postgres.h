@@ -99,6 +99,9 @@ struct ktm_postgres_tx {
     bool is_lent;            /* the application uses the connection itself */
     pthread_t borrower;
     bool was_told; /* that it is not finished */
+    bool is_asked; /* PREPARE was sent, and its answer not read; or there is 'answer' already */
+    enum ktm_rm_answer answer;
+    struct session *finishing; /* COMMIT PREPARED was sent on it, and its answer not read */
     struct name name;
     struct explanation why;
 };
@@ -153,6 +156,8 @@ NTSTATUS session_take(struct ktm_postgres_rm *rm, struct explanation *why,
                       struct session **out) must_use;
 /* Takes: back to the idle ones, or to its owner, or closed. NULL: nothing. */
 void session_release(struct ktm_postgres_rm *rm, struct session *session);
+/* One that is idle; NULL: there is none. */
+struct session *session_take_idle(struct ktm_postgres_rm *rm);
 /* A session for phase two, which never fails for lack of connections; give it back. */
 NTSTATUS session_take_for_outcome(struct ktm_postgres_rm *rm, struct explanation *why,
                                   struct session **out) must_use;
@@ -161,6 +166,11 @@ void session_close_idle(struct ktm_postgres_rm *rm); /* all */
 /* A statement with this command tag. What else it answers is a failure. */
 NTSTATUS session_say(struct session *session, const char *tag, const char *sql,
                      struct explanation *why) must_use;
+/* The two halves of that: sends it; waits for what it has come to. */
+void session_send(struct session *session, const char *sql);
+NTSTATUS session_hear(struct session *session, const char *tag, struct explanation *why) must_use;
+/* The answer to what was sent, as PQexec gives it. To be cleared. */
+PGresult *session_result(struct session *session);
 /* A query with parameters as text; NULL: it failed. To be cleared. */
 PGresult *session_ask(struct session *session, const char *sql, int count,
                       const char *const *values);
@@ -174,6 +184,11 @@ enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
 /* COMMIT or ROLLBACK PREPARED, or the proof that it was done before. */
 enum finished outcome_finish(struct ktm_postgres_rm *rm, const struct name *name, bool commit,
                              struct explanation *why);
+/* The same in two steps: says it to an idle session, which it returns (NULL: there is none, and
+ * nothing was said); takes that session, waits, and does what else is needed. */
+struct session *outcome_begin(struct ktm_postgres_rm *rm, const struct name *name, bool commit);
+enum finished outcome_end(struct ktm_postgres_rm *rm, struct session *session,
+                          const struct name *name, bool commit, struct explanation *why);
 /* The vote was no, and nobody knows whether it is prepared: it will be rolled back. */
 void outcome_add_orphan(struct ktm_postgres_rm *rm, const struct name *name);
 /* Tries to roll orphans back. */

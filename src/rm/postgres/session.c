@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IDLE_MAX 16
+#define IDLE_MAX 64
 
 /* ---- statements ---- */
 
@@ -23,10 +23,28 @@ session_ask(struct session *session, const char *sql, int count, const char *con
     return NULL;
 }
 
-NTSTATUS
-session_say(struct session *session, const char *tag, const char *sql, struct explanation *why)
+void
+session_send(struct session *session, const char *sql)
 {
-    PGresult *result = PQexec(session->connection, sql);
+    (void)!PQsendQuery(session->connection, sql); /* what went wrong is the result */
+}
+
+PGresult *
+session_result(struct session *session)
+{
+    PGresult *last = NULL;
+
+    for (PGresult *result; (result = PQgetResult(session->connection));) {
+        PQclear(last);
+        last = result;
+    }
+    return last;
+}
+
+NTSTATUS
+session_hear(struct session *session, const char *tag, struct explanation *why)
+{
+    PGresult *result = session_result(session);
     NTSTATUS status = STATUS_SUCCESS;
     ExecStatusType kind = PQresultStatus(result);
 
@@ -37,6 +55,13 @@ session_say(struct session *session, const char *tag, const char *sql, struct ex
                          "%s: the server answered %s", tag, PQcmdStatus(result));
     PQclear(result);
     return status;
+}
+
+NTSTATUS
+session_say(struct session *session, const char *tag, const char *sql, struct explanation *why)
+{
+    session_send(session, sql);
+    return session_hear(session, tag, why);
 }
 
 /* ---- where it leads to ---- */
@@ -211,8 +236,8 @@ session_borrow(struct ktm_postgres_rm *rm, PGconn *connection, struct explanatio
 
 /* ---- those that are idle ---- */
 
-static struct session *
-idle_take(struct ktm_postgres_rm *rm)
+struct session *
+session_take_idle(struct ktm_postgres_rm *rm)
 {
     struct session *session = NULL;
 
@@ -229,14 +254,14 @@ idle_take(struct ktm_postgres_rm *rm)
 void
 session_close_idle(struct ktm_postgres_rm *rm)
 {
-    for (struct session *session; (session = idle_take(rm));)
+    for (struct session *session; (session = session_take_idle(rm));)
         session_close(session);
 }
 
 NTSTATUS
 session_take(struct ktm_postgres_rm *rm, struct explanation *why, struct session **out)
 {
-    struct session *session = idle_take(rm);
+    struct session *session = session_take_idle(rm);
 
     if (!session)
         return session_open(rm, why, out);
@@ -262,7 +287,7 @@ session_release(struct ktm_postgres_rm *rm, struct session *session)
         pthread_mutex_lock(&rm->mutex);
         is_good = rm->idle_count < IDLE_MAX;
         if (is_good) {
-            list_append(&rm->idle, &session->in_idle);
+            list_append(rm->idle.next, &session->in_idle); /* in front: it is warm */
             rm->idle_count++;
         }
         pthread_mutex_unlock(&rm->mutex);
@@ -278,7 +303,7 @@ session_release(struct ktm_postgres_rm *rm, struct session *session)
 NTSTATUS
 session_take_for_outcome(struct ktm_postgres_rm *rm, struct explanation *why, struct session **out)
 {
-    struct session *session = idle_take(rm);
+    struct session *session = session_take_idle(rm);
     NTSTATUS status = STATUS_SUCCESS;
 
     if (session) {

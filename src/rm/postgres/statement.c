@@ -62,6 +62,8 @@ exec_locked(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
     PGresult *result;
     NTSTATUS status;
 
+    if (tx->is_asked) /* its vote is under way */
+        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     if (atomic_load(&tx->state) != KTM_POSTGRES_ACTIVE || !tx->session) {
         tx_undo(tx, (enum ktm_postgres_state)atomic_load(&tx->state));
         return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
@@ -143,7 +145,7 @@ ktm_postgres_connection(struct ktm_postgres_tx *tx)
     if (!tx || tx->rm->process != getpid())
         return NULL;
     pthread_mutex_lock(&tx->mutex);
-    if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE && tx->session) {
+    if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE && tx->session && !tx->is_asked) {
         connection = tx->session->connection;
         tx->is_lent = true;
         tx->borrower = pthread_self();

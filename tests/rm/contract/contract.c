@@ -234,7 +234,7 @@ CONTRACT_WITH(NEEDS_SERVER, a_resource_that_is_away_in_phase_two_is_told_when_it
     unsigned item = 1;
 
     play_create(&play, contract);
-    play.mode = KTM_RM_THREAD;
+    play.mode = KTM_RM_HELPED;
     play.patience_ms = 300;
     play_open(&play);
     play.look = kill_when_prepared;

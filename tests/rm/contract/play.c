@@ -107,6 +107,7 @@ moment_is(struct play *play, enum moment moment)
 struct testimony {
     struct play *play;
     unsigned item;
+    bool was_moment; /* in witness_begin */
 };
 
 static void
@@ -126,6 +127,29 @@ committed_path(const struct play *play, char path[1024], unsigned item)
     snprintf(path, 1024, "%s/witness/c.%u", play->directory, item);
 }
 
+/* The first's moment is before the manager under test has begun, the last's when it has done. */
+static void
+witness_begin(void *context, void *work, const struct ktm_rm_key *key, BOOLEAN commit)
+{
+    struct play *play = context;
+    struct testimony *testimony = work;
+
+    (void)key;
+    if (!play->witness_first)
+        return;
+    moment_is(play, commit ? AT_COMMIT : AT_PREPARE);
+    testimony->was_moment = true;
+}
+
+static void
+moment_once(struct play *play, struct testimony *testimony, enum moment moment)
+{
+    if (!testimony || !testimony->was_moment)
+        moment_is(play, moment);
+    if (testimony)
+        testimony->was_moment = false;
+}
+
 static enum ktm_rm_answer
 witness_prepare(void *context, void *work, const struct ktm_rm_key *key)
 {
@@ -133,7 +157,7 @@ witness_prepare(void *context, void *work, const struct ktm_rm_key *key)
     struct testimony *testimony = work;
     char path[1024];
 
-    moment_is(play, AT_PREPARE);
+    moment_once(play, testimony, AT_PREPARE);
     if (atomic_load(&play->refuses))
         return KTM_RM_NO;
     path_of(play, path, key, testimony->item);
@@ -170,8 +194,7 @@ witness_commit(void *context, void *work, const struct ktm_rm_key *key)
     char from[1024], to[1024];
     unsigned item;
 
-    (void)work;
-    moment_is(play, AT_COMMIT);
+    moment_once(play, work, AT_COMMIT);
     if (!find_prepared(play, key, from, &item))
         return KTM_RM_DONE; /* it was made so before */
     committed_path(play, to, item);
@@ -229,7 +252,8 @@ static const struct ktm_rm_author witness = {.prepare = witness_prepare,
                                              .commit = witness_commit,
                                              .rollback = witness_rollback,
                                              .list_in_doubt = witness_list,
-                                             .forget = witness_forget};
+                                             .forget = witness_forget,
+                                             .begin = witness_begin};
 
 static NTSTATUS
 testify(void *argument, const struct ktm_rm_key *key, void **work)

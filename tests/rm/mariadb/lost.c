@@ -30,6 +30,8 @@ TEST(a_vote_whose_answer_is_lost_is_no_and_nothing_stays_prepared) /* MY-16 */
             struct ktm_mariadb_tx *tx;
             HANDLE transaction = scene_begin(&scene, &tx);
 
+            /* After a SELECT the vote has more to ask. */
+            EXPECT_OK(ktm_mariadb_exec(tx, "SELECT 1", 0, NULL, NULL));
             scene_add(tx, 1, -30);
             wire_lose(&wire, *word, before);
             EXPECT(NtCommitTransaction(transaction, TRUE) != STATUS_SUCCESS);

@@ -153,7 +153,7 @@ TEST(a_rollback_from_elsewhere_ends_the_statement_under_way)
     HANDLE transaction;
 
     scene_prepare(&scene, NULL);
-    scene.options.mode = KTM_RM_THREAD;
+    scene.options.mode = KTM_RM_HELPED;
     scene_open(&scene);
     EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene.tm, 0, 0,
                                   0, &timeout, NULL));

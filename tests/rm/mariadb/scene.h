@@ -20,6 +20,7 @@ struct scene {
     _Atomic bool other_refuses;
     void (*at_prepare)(struct scene *scene); /* called when the other prepares, commits */
     void (*at_commit)(struct scene *scene);
+    bool other_is_first, was_done;
     void *thing;
     sem_t ready;
     struct ktm_mariadb_report last; /* what was reported last; its text in 'told' */

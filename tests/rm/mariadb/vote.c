@@ -65,8 +65,6 @@ TEST(who_changes_nothing_votes_read_only) /* MY-07 */
     static const char *const harmless[] = {
         "SELECT * FROM account",
         "SELECT * FROM account FOR UPDATE",
-        "UPDATE account SET amount = 5 WHERE id = 77",
-        "DELETE FROM account WHERE id = 77",
         "SET @x = 1",
     };
     struct scene scene;
@@ -84,6 +82,100 @@ TEST(who_changes_nothing_votes_read_only) /* MY-07 */
         NtClose(transaction);
     }
     EXPECT_EQ(0, scene.reports); /* 1402 would be a false alarm */
+    scene_end(&scene);
+}
+
+/* It may have called something that does. */
+TEST(a_change_that_meets_no_row_is_prepared_all_the_same)
+{
+    static const char *const changes[] = {
+        "UPDATE account SET amount = 5 WHERE id = 77",
+        "DELETE FROM account WHERE id = 77",
+    };
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    EACH (sql, changes) {
+        struct ktm_mariadb_tx *tx;
+        HANDLE transaction = scene_begin(&scene, &tx);
+
+        EXPECT_OK(ktm_mariadb_exec(tx, *sql, 0, NULL, NULL));
+        EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+        EXPECT_EQ(KTM_MARIADB_COMMITTED, ktm_mariadb_state(tx));
+        ktm_mariadb_close(tx);
+        NtClose(transaction);
+    }
+    EXPECT_EQ(0, scene_prepared(&scene));
+    EXPECT_EQ(0, scene.reports);
+    scene_end(&scene);
+}
+
+/* What a function writes behind a SELECT, a statement after it, the connection lent. */
+TEST(what_is_written_is_noticed_wherever_it_is_written) /* MY-07 */
+{
+    static const char *const changes[][2] = {
+        {"SELECT add_one(1)", NULL},
+        {"CALL add_two(1)", NULL},
+        {"SELECT * FROM account", "UPDATE account SET amount = amount + 1 WHERE id = 1"},
+        {"SELECT * FROM account", "SELECT add_one(1)"},
+        {"/* */ UPDATE account SET amount = amount + 1 WHERE id = 1", NULL},
+        {"UPDATE account SET amount = amount + 1 WHERE id = 77", "SELECT add_one(1)"},
+        {" \n\tupdate account SET amount = amount + 1 WHERE id = 1", "SELECT 1"},
+        {"INSERT INTO account VALUES (3, 1) RETURNING id", "DELETE FROM account WHERE id = 3"},
+    };
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    mariadb_ask(&scene.server, "CREATE FUNCTION add_one(x INT) RETURNS INT BEGIN UPDATE account SET"
+                               " amount = amount + 1 WHERE id = x; RETURN 1; END");
+    mariadb_ask(&scene.server, "CREATE PROCEDURE add_two(x INT) BEGIN SELECT 1; UPDATE account SET"
+                               " amount = amount + 2 WHERE id = x; SELECT 2; END");
+    EACH (change, changes) {
+        struct ktm_mariadb_tx *tx;
+        HANDLE transaction = scene_begin(&scene, &tx);
+
+        for (int i = 0; i < 2 && (*change)[i]; i++)
+            EXPECT_OK(ktm_mariadb_exec(tx, (*change)[i], 0, NULL, NULL));
+        EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+        EXPECT_EQ(KTM_MARIADB_COMMITTED, ktm_mariadb_state(tx));
+        ktm_mariadb_close(tx);
+        NtClose(transaction);
+    }
+    EXPECT_EQ(108, scene_amount(&scene, 1));
+    scene_end(&scene);
+}
+
+/* With nothing but changes the vote asks nothing more: what cannot be rolled back is told along
+ * with them. */
+TEST(tables_that_cannot_be_rolled_back_are_noticed_without_asking) /* MY-08 */
+{
+    static const char *const changes[] = {
+        "INSERT INTO loose VALUES (1)",
+        "INSERT INTO account SELECT a, a FROM read_only_aria",
+        "INSERT IGNORE INTO loose VALUES (2), (2)",
+        "INSERT INTO account VALUES (loosely(5), 1)",
+    };
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    mariadb_ask(&scene.server, "CREATE TABLE loose (a INT PRIMARY KEY) ENGINE=MyISAM");
+    mariadb_ask(&scene.server, "CREATE TABLE read_only_aria (a INT) ENGINE=Aria");
+    mariadb_ask(&scene.server, "INSERT INTO read_only_aria VALUES (7)");
+    mariadb_ask(&scene.server, "CREATE FUNCTION loosely(x INT) RETURNS INT BEGIN REPLACE INTO loose"
+                               " VALUES (x); RETURN x; END");
+    EACH (sql, changes) {
+        struct ktm_mariadb_tx *tx;
+        HANDLE transaction = scene_begin(&scene, &tx);
+
+        EXPECT_OK(
+            ktm_mariadb_exec(tx, "UPDATE account SET amount = amount WHERE id = 1", 0, NULL, NULL));
+        EXPECT_OK(ktm_mariadb_exec(tx, *sql, 0, NULL, NULL));
+        EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+        expect_words(tx, "cannot be rolled back");
+        ktm_mariadb_close(tx);
+        NtClose(transaction);
+    }
+    EXPECT_EQ(0, scene_prepared(&scene));
     scene_end(&scene);
 }
 

@@ -10,6 +10,28 @@
 
 /* ---- the other participant ---- */
 
+static void
+do_deed(struct scene *scene, void (*deed)(struct scene *scene))
+{
+    if (deed && !scene->was_done)
+        deed(scene);
+    scene->was_done = false;
+}
+
+/* Who comes first does it before the database has begun, else when it has finished. */
+static void
+other_begin(void *context, void *work, const struct ktm_rm_key *key, BOOLEAN commit)
+{
+    struct scene *scene = context;
+
+    (void)work;
+    (void)key;
+    if (!scene->other_is_first)
+        return;
+    do_deed(scene, commit ? scene->at_commit : scene->at_prepare);
+    scene->was_done = true;
+}
+
 static enum ktm_rm_answer
 other_prepare(void *context, void *work, const struct ktm_rm_key *key)
 {
@@ -17,8 +39,7 @@ other_prepare(void *context, void *work, const struct ktm_rm_key *key)
 
     (void)work;
     (void)key;
-    if (scene->at_prepare)
-        scene->at_prepare(scene);
+    do_deed(scene, scene->at_prepare);
     return atomic_load(&scene->other_refuses) ? KTM_RM_NO : KTM_RM_DONE;
 }
 
@@ -29,8 +50,7 @@ other_commit(void *context, void *work, const struct ktm_rm_key *key)
 
     (void)work;
     (void)key;
-    if (scene->at_commit)
-        scene->at_commit(scene);
+    do_deed(scene, scene->at_commit);
     return KTM_RM_DONE;
 }
 
@@ -44,7 +64,11 @@ other_finish(void *context, void *work, const struct ktm_rm_key *key)
 }
 
 static const struct ktm_rm_author other_author = {
-    .prepare = other_prepare, .commit = other_commit, .rollback = other_finish};
+    .prepare = other_prepare,
+    .commit = other_commit,
+    .rollback = other_finish,
+    .begin = other_begin,
+};
 
 static NTSTATUS
 other_make(void *argument, const struct ktm_rm_key *key, void **work)
@@ -157,6 +181,7 @@ scene_begin_after_other(struct scene *scene, struct ktm_postgres_tx **tx)
 {
     HANDLE transaction;
 
+    scene->other_is_first = true;
     EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene->tm, 0, 0,
                                   0, NULL, NULL));
     scene_enlist_other(scene, transaction);
@@ -169,6 +194,7 @@ scene_begin(struct scene *scene, struct ktm_postgres_tx **tx)
 {
     HANDLE transaction = scene_begin_alone(scene, tx);
 
+    scene->other_is_first = false;
     scene_enlist_other(scene, transaction);
     return transaction;
 }

@@ -18,6 +18,7 @@ struct scene {
     _Atomic bool other_refuses;
     void (*at_prepare)(struct scene *scene); /* called when the other prepares, commits */
     void (*at_commit)(struct scene *scene);
+    bool other_is_first, was_done;
     void *thing;
     struct ktm_postgres_report last; /* what was reported last; its text in 'told' */
     char told[1024];
