@@ -106,8 +106,8 @@ struct ktm_mariadb_tx {
     bool has_written;  /* for sure, or it may have */
     bool is_counted;   /* 'writes' is known: of the session, before anything was written */
     uint64_t writes;
-    bool is_plain;   /* changes only, of tables that can be rolled back */
-    bool is_tracked; /* the server tells which kind they are */
+    bool is_plain;    /* changes only, of tables that can be rolled back */
+    bool is_tracked;  /* the server tells which kind they are */
     uint64_t changed; /* rows, by the last statement */
     struct xid xid;
     struct explanation why;
