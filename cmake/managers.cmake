@@ -91,7 +91,7 @@ install(TARGETS ktm-tx LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # what speaks KTM.
 if(TARGET ktm-sqlite)
     file(GLOB switch_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/src/rm/sqlite_xa/*.c)
-    foreach(part connection park shim rm store words)
+    foreach(part connection frame park shim rm store words)
         list(APPEND switch_sources ${PROJECT_SOURCE_DIR}/src/rm/sqlite/${part}.c)
     endforeach()
     add_library(ktm-sqlite-xa SHARED ${switch_sources} ${KTM_BASE_SOURCES} ${KTM_SYS_SOURCES})

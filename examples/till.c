@@ -11,7 +11,8 @@
  * The directories DIR/bank and DIR/purse must be there.
  *
  * With TILL=last in the environment the database takes part as last resource: its own COMMIT is the
- * decision, and it need not be able to prepare.
+ * decision, and it need not be able to prepare. With TILL=wal it prepares in WAL mode, too, where
+ * nobody else may have it open meanwhile.
  *
  * There is nothing here about crashes: opening both finishes what one has left. Two rules are worth
  * a look. The file's resource manager and the database's share one transaction manager, because
@@ -41,7 +42,8 @@ open_both(const char *top)
     const char *mode = getenv("TILL");
     struct ktm_sqlite_options options = {.mode = KTM_RM_CALLBACKS,
                                          .busy_ms = 5000,
-                                         .is_last_resource = mode && strcmp(mode, "last") == 0};
+                                         .is_last_resource = mode && strcmp(mode, "last") == 0,
+                                         .owns_wal = mode && strcmp(mode, "wal") == 0};
     char home[PATH_SIZE], database[PATH_SIZE], why[512] = "";
 
     snprintf(home, sizeof(home), "%s/state", top);

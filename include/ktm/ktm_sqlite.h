@@ -27,8 +27,18 @@
  * ktm_sqlite_open of the same home and database has finished it: never wrong data. Readers are
  * refused too. A copy of the database file made in that time is not a backup.
  *
- * Refused, with the reason in words: databases in WAL mode; file systems that cannot exchange names
- * (ext4, xfs, btrfs and tmpfs can); several databases in one part.
+ * WAL mode: with owns_wal such a database prepares, too, but only where nobody else has it open.
+ * From ktm_sqlite_begin to the outcome SQLite itself keeps everybody out, readers and connections
+ * of this process, too: SQLITE_BUSY. In between others may open, use and close it; who keeps it
+ * open keeps our transactions from beginning (TRANSACTIONAL_CONFLICT after busy_ms). What is kept
+ * back is the last frame of the transaction in the log, in 'DB-ktm.<...>.wal', and the directory is
+ * there as above; a commit writes it to its place, after a proof that the log is still the same.
+ * Leave 'DB-wal' and these names alone: what was cut off or written by others cannot be committed,
+ * and stays unfinished (KTM_SQLITE_PREPARED, and 'unfinished' below). The pragma wal_autocheckpoint
+ * cannot be set inside; the log is brought into the database when a transaction begins.
+ *
+ * Refused, with the reason in words: databases in WAL mode without that; file systems that cannot
+ * exchange names (ext4, xfs, btrfs and tmpfs can); several databases in one part.
  *
  * Last resource: where all this is too much, is_last_resource makes the database a store that
  * decides with its own plain COMMIT (ktm_rm.h). WAL is fine there, nobody is blocked, and nothing
@@ -69,6 +79,8 @@ struct ktm_sqlite_options {
     void (*unfinished)(void *context, const GUID *transaction, BOOLEAN is_committed,
                        const char *text);
     void *context;
+    BOOLEAN owns_wal; /* a database in WAL mode prepares, too: nobody else has it open then.
+                         In other modes it changes nothing */
 };
 
 /* Opens the database in the home and finishes what a crash has left in it. 'tm' NULL: with the
@@ -76,9 +88,10 @@ struct ktm_sqlite_options {
  * longer. 'options' NULL: KTM_RM_CALLBACKS, no patience, 5000 ms, immediate. The path may be
  * relative; it must stay the same, and so must the home. On failure a sentence is written to 'why'
  * (NULL: not wanted). Answers: SHARING_VIOLATION (this database is open in this home already, or
- * the home in another process), NOT_SUPPORTED (WAL; no exchange of names), RM_METADATA_CORRUPT,
- * OBJECT_TYPE_MISMATCH (not a database), OBJECT_NAME_NOT_FOUND, OBJECT_PATH_NOT_FOUND,
- * NAME_TOO_LONG, ACCESS_DENIED, DISK_FULL, those of ktm_tm_open and ktm_rm_open. */
+ * the home in another process), NOT_SUPPORTED (WAL without owns_wal; no exchange of names),
+ * RM_METADATA_CORRUPT, OBJECT_TYPE_MISMATCH (not a database), OBJECT_NAME_NOT_FOUND,
+ * OBJECT_PATH_NOT_FOUND, NAME_TOO_LONG, ACCESS_DENIED, DISK_FULL, those of ktm_tm_open and
+ * ktm_rm_open. */
 KTM_API NTSTATUS ktm_sqlite_open(HANDLE tm, const char *home, const char *database,
                                  const struct ktm_sqlite_options *options, char *why,
                                  size_t why_size, struct ktm_sqlite_rm **out);
@@ -108,8 +121,8 @@ KTM_API NTSTATUS ktm_sqlite_known(const char *home, ktm_sqlite_each *each, void 
  * _QUERY_INFORMATION, or, when that is NULL, in a new one of its own. A second call for the same
  * transaction gives the same object once more. On failure a sentence is written to 'why' (NULL: not
  * wanted). Answers: TRANSACTIONAL_CONFLICT (somebody else writes, or the database is in doubt),
- * TRANSACTION_NOT_ACTIVE, RM_NOT_ACTIVE, NOT_SUPPORTED (it was put into WAL mode),
- * OBJECT_TYPE_MISMATCH, those of NtCreateTransaction and NtCreateEnlistment. */
+ * TRANSACTION_NOT_ACTIVE, RM_NOT_ACTIVE, NOT_SUPPORTED (it was put into WAL mode, without
+ * owns_wal), OBJECT_TYPE_MISMATCH, those of NtCreateTransaction and NtCreateEnlistment. */
 KTM_API NTSTATUS ktm_sqlite_begin(struct ktm_sqlite_rm *rm, HANDLE transaction, char *why,
                                   size_t why_size, struct ktm_sqlite_tx **out);
 /* One holder less. The last one rolls a transaction of its own back, unless it was committed. What

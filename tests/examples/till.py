@@ -21,7 +21,8 @@ from replay import History, Image
 
 TILL = os.path.join(kit.BUILD, "examples", "till")
 DONE, ROLLED_BACK, UNFINISHED = 0, 1, 3
-PARK, LAST, WAL = "park", "last", "wal"
+PARK, LAST, LAST_WAL, WAL = "park", "last", "last in WAL mode", "wal"
+MODES = (PARK, LAST)  # the two others: till_wal.py
 OLD = {False: "bank 100 wallet 0", True: "bank 90 wallet 10"}
 NEW = {False: "bank 70 wallet 30", True: "bank 60 wallet 40"}
 
@@ -33,7 +34,7 @@ class Lab(crash.Lab):
         mode, is_used = how
         for name in ("bank", "purse"):  # apart, so that no sync of one helps the other
             os.mkdir(os.path.join(self.root, name))
-        if mode == WAL:
+        if mode in (LAST_WAL, WAL):
             link = sqlite3.connect(os.path.join(self.root, "bank", "money.db"))
             link.execute("PRAGMA journal_mode=WAL")
             link.close()
@@ -42,10 +43,10 @@ class Lab(crash.Lab):
 
     def till(self, mode, verb, amount=None, **settings):
         words = [TILL, verb, self.root] + ([] if amount is None else [str(amount)])
-        return self.run(words, env={"TILL": PARK if mode == PARK else LAST}, **settings)
+        return self.run(words, env={"TILL": LAST if mode == LAST_WAL else mode}, **settings)
 
     def look(self):
-        """What SQLite alone sees: an amount, or "" when it is refused."""
+        """What SQLite alone sees: an amount, "" when it is refused, or damage."""
         path = os.path.join(self.root, "bank", "money.db")
         if not os.path.exists(path):
             return ""
@@ -59,6 +60,8 @@ class Lab(crash.Lab):
             return f"bank {row[0]} "
         except sqlite3.OperationalError:
             return ""
+        except sqlite3.DatabaseError as error:
+            return f"({error}) "
         finally:
             link.close()
 
@@ -310,7 +313,7 @@ def sweep_power(report, sweep, lab, mode, turn):
     sweep(f"{mode}: killed, recovered, and then power lost", kill_then_lose_power,
           sample(points, 10) if kit.SANITIZED else points)
     # WAL has no names that come and go.
-    for lie in ("file-sync",) if mode == WAL else ("file-sync", "directory-sync"):
+    for lie in ("file-sync",) if mode == LAST_WAL else ("file-sync", "directory-sync"):
         # Without syncs it cannot be done, and this shows; else all that is above would prove
         # nothing.
         broken = crash.count_broken(lose_power, Lab, list(
@@ -335,7 +338,7 @@ def main():
         sweep = crash.sweeper(Lab)
         report.check("wrong use is told", subprocess.run([TILL, "move"], check=False,
                                                          capture_output=True).returncode == 2)
-        for mode in (PARK, LAST, WAL):
+        for mode in MODES:
             turn = sweep_kills(report, sweep, lab, mode)
             sweep_power(report, sweep, lab, mode, max(turn, 1))
     report.end()

@@ -6,7 +6,9 @@
 
 #include "rm/sqlite/rm.h"
 
-#define BUSY_MS 1000 /* for our own looks at a database */
+#define BUSY_MS      1000 /* for our own looks at a database */
+#define PAUSE_MAX_MS 16
+#define LOG_SIZE_MAX (1 << 20) /* of a write-ahead log: each connection reads all of it */
 
 NTSTATUS
 status_of_sqlite(int code)
@@ -101,10 +103,11 @@ look(struct ktm_sqlite_rm *rm, sqlite3 *db, struct words *why)
     if (code != SQLITE_OK)
         return say(why, status_raise(status_of_sqlite(code)), "'%s' cannot be read: %s", rm->path,
                    sqlite3_errmsg(db));
-    if (strcmp(mode, "wal") == 0 && !rm->options.is_last_resource)
+    if (strcmp(mode, "wal") == 0 && !rm->options.is_last_resource && !rm->options.owns_wal)
         return say(why, status_raise(STATUS_NOT_SUPPORTED),
-                   "'%s' is in WAL mode, which cannot prepare: set PRAGMA journal_mode=DELETE, or "
-                   "let it take part as last resource",
+                   "'%s' is in WAL mode, which prepares only where nobody else has the database "
+                   "open (owns_wal): set that, or PRAGMA journal_mode=DELETE, or let it take part "
+                   "as last resource",
                    rm->path);
     return STATUS_SUCCESS;
 }
@@ -148,9 +151,11 @@ on_authorize(void *context, int action, const char *a, const char *b, const char
     struct ktm_sqlite_tx *tx = context;
 
     (void)a, (void)b, (void)c, (void)d;
-    if ((action == SQLITE_TRANSACTION || action == SQLITE_ATTACH) && !atomic_load(&tx->is_ours))
-        return SQLITE_DENY;
-    return SQLITE_OK;
+    if (atomic_load(&tx->is_ours))
+        return SQLITE_OK;
+    return action == SQLITE_TRANSACTION || action == SQLITE_ATTACH || atomic_load(&tx->is_over)
+               ? SQLITE_DENY
+               : SQLITE_OK;
 }
 
 int
@@ -177,12 +182,85 @@ connection_open(struct ktm_sqlite_tx *tx)
     return shim_open(tx->rm->path, &tx->rm->park, &tx->db, &tx->shim);
 }
 
+static int
+mode_get(struct ktm_sqlite_tx *tx, char mode[32])
+{
+    mode[0] = '\0';
+    return sqlite3_exec(tx->db, "PRAGMA main.journal_mode", take_text, mode, NULL);
+}
+
+/* A database in WAL mode is locked from here on: SQLite then lets nobody else in. Without waiting:
+ * in EXCLUSIVE mode SQLite keeps its SHARED lock while it waits for more, and two would wait for
+ * each other. */
+static int
+log_take(struct ktm_sqlite_tx *tx)
+{
+    char mode[32];
+    int code;
+
+    shim_own_log(tx->shim);
+    sqlite3_busy_timeout(tx->db, 0);
+    code = sqlite3_exec(tx->db, "PRAGMA main.locking_mode=EXCLUSIVE", NULL, NULL, NULL);
+    if (code == SQLITE_OK)
+        code = mode_get(tx, mode);
+    tx->is_wal = code == SQLITE_OK && strcmp(mode, "wal") == 0;
+    if (code == SQLITE_OK && !tx->is_wal)
+        code = sqlite3_exec(tx->db, "PRAGMA main.locking_mode=NORMAL", NULL, NULL, NULL);
+    return code;
+}
+
+/* As long as the application would wait for others. */
+static int
+connection_open_alone(struct ktm_sqlite_tx *tx)
+{
+    uint32_t waited = 0, pause = 1;
+
+    for (;;) {
+        int code = connection_open(tx);
+
+        if (code == SQLITE_OK)
+            code = log_take(tx);
+        if ((code & 0xff) != SQLITE_BUSY || waited >= tx->rm->options.busy_ms)
+            return code;
+        connection_close(tx);
+        sqlite3_sleep((int)pause);
+        waited += pause;
+        pause = pause < PAUSE_MAX_MS ? 2 * pause : pause;
+    }
+}
+
+/* No checkpoint after a COMMIT, which may have been parked: it is made here, when one is due. If it
+ * fails the log grows, as with SQLite's own. */
+static int
+log_set(struct ktm_sqlite_tx *tx)
+{
+    char mode[32];
+    int code = mode_get(tx, mode);
+
+    if (code == SQLITE_OK && strcmp(mode, "wal") != 0)
+        code = SQLITE_CANTOPEN; /* what the application has set up leaves no log */
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(tx->db, "PRAGMA wal_autocheckpoint=0", NULL, NULL, NULL);
+    if (code == SQLITE_OK && shim_log_size(tx->shim) > LOG_SIZE_MAX)
+        sqlite3_wal_checkpoint_v2(tx->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    return code;
+}
+
+/* Any other mode of a rollback journal would not remove it. */
+static int
+journal_set(struct ktm_sqlite_tx *tx)
+{
+    char mode[32] = "";
+    int code = sqlite3_exec(tx->db, "PRAGMA journal_mode=DELETE", take_text, mode, NULL);
+
+    return code == SQLITE_OK && strcmp(mode, "delete") != 0 ? SQLITE_CANTOPEN : code;
+}
+
 /* EXTRA: after the removal of a journal its directory is synced, else a plain COMMIT may be undone
- * by a power cut. Any other mode of a rollback journal would not remove it. */
+ * by a power cut. */
 static int
 connection_set(struct ktm_sqlite_tx *tx)
 {
-    char mode[32] = "";
     int code;
 
     sqlite3_busy_timeout(tx->db, (int)tx->rm->options.busy_ms);
@@ -192,9 +270,7 @@ connection_set(struct ktm_sqlite_tx *tx)
         code = sqlite3_exec(tx->db, "PRAGMA synchronous=EXTRA", NULL, NULL, NULL);
     if (code != SQLITE_OK || !tx->shim)
         return code;
-    code = sqlite3_exec(tx->db, "PRAGMA journal_mode=DELETE", take_text, mode, NULL);
-    if (code == SQLITE_OK && strcmp(mode, "delete") != 0)
-        code = SQLITE_CANTOPEN;
+    code = tx->is_wal ? log_set(tx) : journal_set(tx);
     shim_seal(tx->shim);
     return code;
 }
@@ -208,14 +284,18 @@ explain_begin(struct ktm_sqlite_tx *tx, int code, struct words *why)
     connection_close(tx);
     if ((code & 0xff) == SQLITE_CANTOPEN || (code & 0xff) == SQLITE_IOERR)
         TRY(database_look(tx->rm, why)); /* it knows better words */
-    return say(why, status_raise(status_of_sqlite(code)), "'%s' cannot be used: %s", tx->rm->path,
-               text);
+    return say(why, status_raise(status_of_sqlite(code)), "'%s' cannot be used: %s%s", tx->rm->path,
+               text,
+               (code & 0xff) == SQLITE_BUSY && tx->rm->options.owns_wal
+                   ? "; in WAL mode nobody else may have it open"
+                   : "");
 }
 
 NTSTATUS
 connection_begin(struct ktm_sqlite_tx *tx, struct words *why)
 {
-    int code = connection_open(tx);
+    bool is_alone = tx->rm->options.owns_wal && !tx->rm->options.is_last_resource;
+    int code = is_alone ? connection_open_alone(tx) : connection_open(tx);
 
     if (code == SQLITE_OK)
         code = connection_set(tx);
@@ -242,6 +322,16 @@ connection_close(struct ktm_sqlite_tx *tx)
     tx->shim = NULL;
 }
 
+/* The statements there are lose their authorization, and no new one gets it. */
+static void
+connection_end(struct ktm_sqlite_tx *tx)
+{
+    if (!tx->is_wal)
+        return;
+    atomic_store(&tx->is_over, true);
+    sqlite3_set_authorizer(tx->db, on_authorize, tx);
+}
+
 static void
 statements_reset(struct ktm_sqlite_tx *tx)
 {
@@ -263,6 +353,7 @@ connection_rollback(struct ktm_sqlite_tx *tx)
                        "ROLLBACK"); /* a failure leaves a journal that the next one plays back */
     if (tx->shim)
         shim_end(tx->shim);
+    connection_end(tx);
     sqlite3_mutex_leave(sqlite3_db_mutex(tx->db));
 }
 
@@ -274,8 +365,11 @@ connection_commit(struct ktm_sqlite_tx *tx)
     sqlite3_mutex_enter(sqlite3_db_mutex(tx->db));
     statements_reset(tx);
     code = connection_run(tx, "COMMIT");
+    if (code != SQLITE_OK && tx->shim)
+        shim_explain(tx->shim, &tx->why);
     if (code != SQLITE_OK)
         words_write(&tx->why, "'%s' cannot be committed: %s", tx->rm->path, sqlite3_errmsg(tx->db));
+    connection_end(tx);
     sqlite3_mutex_leave(sqlite3_db_mutex(tx->db));
     return code;
 }

@@ -24,7 +24,8 @@ pass_unfinished(void *context, const GUID *transaction, BOOLEAN is_committed, co
     resource->report(resource->context, KTM_RESOURCE_UNFINISHED, transaction, is_committed, text);
 }
 
-/* The name of a record tells how the database was opened; without one it prepares. */
+/* The name of a record tells how the database was opened; without one it prepares. What a record
+ * tells of may have been in WAL mode, and only has to be finished. */
 static NTSTATUS
 door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
 {
@@ -35,6 +36,7 @@ door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t w
                                          .must_exist = resource->must_exist,
                                          .is_last_resource =
                                              strncmp(name, KIND_LAST, strlen(KIND_LAST)) == 0,
+                                         .owns_wal = resource->name != NULL,
                                          .unfinished = resource->report ? pass_unfinished : NULL,
                                          .context = (void *)resource};
     struct ktm_sqlite_rm *made = NULL;

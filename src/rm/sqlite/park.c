@@ -9,7 +9,9 @@
 
 #define NAME_SIZE PARK_NAME_SIZE
 #define JOURNAL   "-journal"
+#define LOG       "-wal"
 #define PARKED    "-ktm."
+#define FRAME     ".wal"
 #define PROBE     "-ktm-probe."
 
 /* ---- names ---- */
@@ -54,6 +56,16 @@ name_of(const struct park *park, const struct ktm_rm_key *key, char name[NAME_SI
              manager, key->incarnation);
 }
 
+static void
+frame_name_of(const struct park *park, const struct ktm_rm_key *key, char name[NAME_SIZE])
+{
+    size_t used;
+
+    name_of(park, key, name);
+    used = strlen(name);
+    snprintf(name + used, NAME_SIZE - used, FRAME);
+}
+
 static bool
 dot(const char **text)
 {
@@ -78,6 +90,9 @@ name_parse(const struct park *park, const char *name, struct ktm_rm_key *key)
         sscanf(at, "%" SCNx64, &key->incarnation) != 1)
         return false;
     name_of(park, key, again);
+    if (strcmp(name, again) == 0)
+        return true;
+    frame_name_of(park, key, again);
     return strcmp(name, again) == 0;
 }
 
@@ -99,6 +114,7 @@ park_open(struct park *park, const char *path, struct words *why)
                    "the directory '%s' cannot be opened", directory));
     snprintf(park->name, sizeof(park->name), "%s", slash + 1);
     snprintf(park->journal, sizeof(park->journal), "%s" JOURNAL, park->name);
+    snprintf(park->log, sizeof(park->log), "%s" LOG, park->name);
     TRY(say_status(why, tree_info(park->tree, fd, park->name, &park->id),
                    "'%s' cannot be looked at", path));
     park->fd = tree_give(&fd);
@@ -132,14 +148,29 @@ park_is_shut(struct park *park)
     return kind_of(park, park->journal, &kind) == STATUS_SUCCESS && kind == TREE_DIRECTORY;
 }
 
+/* Whether it was prepared, or was to be, in WAL mode: '*name' is its name then. */
+static NTSTATUS
+is_of_wal(struct park *park, const struct ktm_rm_key *key, char name[NAME_SIZE], bool *out)
+{
+    enum tree_kind kind;
+
+    frame_name_of(park, key, name);
+    TRY(kind_of(park, name, &kind));
+    *out = kind != TREE_NOTHING;
+    if (!*out)
+        name_of(park, key, name);
+    return STATUS_SUCCESS;
+}
+
 bool
 park_is_parked(struct park *park, const struct ktm_rm_key *key)
 {
     enum tree_kind kind;
     char name[NAME_SIZE];
+    bool is_wal;
 
-    name_of(park, key, name);
-    return park_is_shut(park) && kind_of(park, name, &kind) == STATUS_SUCCESS && kind == TREE_FILE;
+    return park_is_shut(park) && is_of_wal(park, key, name, &is_wal) == STATUS_SUCCESS &&
+           kind_of(park, name, &kind) == STATUS_SUCCESS && kind == TREE_FILE;
 }
 
 struct listing {
@@ -336,9 +367,7 @@ park_rollback(struct park *park, const struct ktm_rm_key *key, struct words *why
     return say_status(why, status, "'%s' cannot be made the journal again", name);
 }
 
-/* ---- what an earlier run left ---- */
-
-/* The gate may go when no parked journal is left that it could belong to. */
+/* The gate may go when nothing parked is left that it could belong to. */
 static NTSTATUS
 gate_remove(struct park *park, const char *but)
 {
@@ -348,6 +377,153 @@ gate_remove(struct park *park, const char *but)
         return STATUS_SUCCESS;
     TRY(count_others(park, but, &others));
     return others ? STATUS_SUCCESS : directory_remove(park, park->journal);
+}
+
+/* ---- one branch, in WAL mode ---- */
+
+/* SQLite has looked at it under the lock that we have: if it is a file, it is not hot. */
+static NTSTATUS
+journal_remove(struct park *park)
+{
+    enum tree_kind kind;
+
+    TRY(kind_of(park, park->journal, &kind));
+    return kind == TREE_FILE ? unlink_name(park, park->journal) : STATUS_SUCCESS;
+}
+
+NTSTATUS
+park_prepare_frame(struct park *park, const struct ktm_rm_key *key, const struct frame *frame,
+                   struct words *why)
+{
+    char name[NAME_SIZE];
+    NTSTATUS status;
+
+    frame_name_of(park, key, name);
+    status = journal_remove(park);
+    if (status == STATUS_SUCCESS)
+        status = frame_store(park->tree, park->fd, park->journal, frame);
+    if (status == STATUS_SUCCESS)
+        status = prepare(park, name);
+    if (status != STATUS_SUCCESS)
+        forgive(journal_remove(park));
+    return say_status(why, status, "the log of '%s' cannot be parked", park->name);
+}
+
+/* The file of a frame, in the place of the journal. */
+static NTSTATUS
+journal_tidy(struct park *park)
+{
+    return frame_is_stored(park->tree, park->fd, park->journal) ? unlink_name(park, park->journal)
+                                                                : STATUS_SUCCESS;
+}
+
+/* Gone, whatever it is. */
+static NTSTATUS
+remove_name(struct park *park, const char *name)
+{
+    enum tree_kind kind;
+
+    TRY(kind_of(park, name, &kind));
+    return kind == TREE_FILE ? unlink_name(park, name) : directory_remove(park, name);
+}
+
+/* The frame is in the log, durably. Its name goes first, also on the disk: so a gate that is
+ * missing in front of a name was taken away by somebody else. */
+static NTSTATUS
+frame_is_committed(struct park *park, const char *name)
+{
+    TRY(remove_name(park, name));
+    TRY(tree_sync(park->tree, park->fd));
+    TRY(journal_tidy(park));
+    TRY(gate_remove(park, NULL));
+    return tree_sync(park->tree, park->fd);
+}
+
+/* A gate that is missing, or that others may need, is left as it is. */
+static NTSTATUS
+frame_is_undone(struct park *park, const char *name)
+{
+    enum tree_kind kind;
+    size_t others;
+
+    TRY(kind_of(park, name, &kind));
+    if (kind == TREE_FILE) {
+        TRY(count_others(park, name, &others));
+        if (!others && park_is_shut(park))
+            TRY(exchange(park, name, park->journal));
+    }
+    TRY(remove_name(park, name));
+    TRY(journal_tidy(park));
+    return tree_sync(park->tree, park->fd);
+}
+
+static NTSTATUS
+frame_commit(struct park *park, const char *name, const struct frame *frame, bool is_proved,
+             struct words *why)
+{
+    bool is_there;
+
+    TRY(say_status(why, frame_find(park->tree, park->fd, park->log, frame, !is_proved, &is_there),
+                   "'%s' was changed by somebody after a transaction was prepared in it, which can "
+                   "be committed in the log as it was then alone",
+                   park->log));
+    /* Also when it is there: who wrote it may have died before it was on the disk. Whoever opens
+     * the database behind the gate finds it committed from here on. */
+    TRY(frame_write(park->tree, park->fd, park->log, frame));
+    return frame_is_committed(park, name);
+}
+
+NTSTATUS
+park_commit_frame(struct park *park, const struct ktm_rm_key *key, const struct frame *frame,
+                  struct words *why)
+{
+    char name[NAME_SIZE];
+
+    frame_name_of(park, key, name);
+    return say_status(why, frame_commit(park, name, frame, true, why), "'%s' cannot be committed",
+                      name);
+}
+
+NTSTATUS
+park_rollback_frame(struct park *park, const struct ktm_rm_key *key, struct words *why)
+{
+    char name[NAME_SIZE];
+
+    frame_name_of(park, key, name);
+    return say_status(why, frame_is_undone(park, name), "'%s' cannot be removed", name);
+}
+
+/* ---- what an earlier run left ---- */
+
+static NTSTATUS
+frame_commit_again(struct park *park, const char *name, struct words *why)
+{
+    owned_frame struct frame frame = {.size = 0};
+    enum tree_kind kind;
+
+    TRY(kind_of(park, name, &kind));
+    if (kind != TREE_FILE)
+        return say(why, status_raise(STATUS_RM_METADATA_CORRUPT),
+                   "'%s' shall be committed, and was never prepared, or was undone by somebody",
+                   name);
+    TRY(say_status(why, frame_load(park->tree, park->fd, name, &frame),
+                   "'%s' shall be committed, and is damaged", name));
+    return frame_commit(park, name, &frame, false, why);
+}
+
+static NTSTATUS
+frame_rollback_again(struct park *park, const char *name, struct words *why)
+{
+    owned_frame struct frame frame = {.size = 0};
+    bool is_there = false;
+
+    /* What is not whole was never prepared; and a log that is another one holds nothing of it. */
+    if (frame_load(park->tree, park->fd, name, &frame) == STATUS_SUCCESS &&
+        frame_find(park->tree, park->fd, park->log, &frame, true, &is_there) == STATUS_SUCCESS &&
+        is_there)
+        return say(why, status_raise(STATUS_RM_METADATA_CORRUPT),
+                   "'%s' shall be rolled back, and the log says that it was committed", name);
+    return frame_is_undone(park, name);
 }
 
 static NTSTATUS
@@ -374,10 +550,14 @@ NTSTATUS
 park_commit_again(struct park *park, const struct ktm_rm_key *key, bool is_same, struct words *why)
 {
     char name[NAME_SIZE];
+    NTSTATUS status;
+    bool is_wal;
 
-    name_of(park, key, name);
-    return say_status(why, commit_again(park, name, is_same, why), "'%s' cannot be committed",
-                      name);
+    status = is_of_wal(park, key, name, &is_wal);
+    if (status == STATUS_SUCCESS)
+        status =
+            is_wal ? frame_commit_again(park, name, why) : commit_again(park, name, is_same, why);
+    return say_status(why, status, "'%s' cannot be committed", name);
 }
 
 static NTSTATUS
@@ -404,14 +584,19 @@ NTSTATUS
 park_rollback_again(struct park *park, const struct ktm_rm_key *key, struct words *why)
 {
     char name[NAME_SIZE];
+    NTSTATUS status;
+    bool is_wal;
 
-    name_of(park, key, name);
-    return say_status(why, rollback_again(park, name, why), "'%s' cannot be rolled back", name);
+    status = is_of_wal(park, key, name, &is_wal);
+    if (status == STATUS_SUCCESS)
+        status = is_wal ? frame_rollback_again(park, name, why) : rollback_again(park, name, why);
+    return say_status(why, status, "'%s' cannot be rolled back", name);
 }
 
 NTSTATUS
 park_sweep(struct park *park, struct words *why)
 {
+    TRY(say_status(why, journal_tidy(park), "'%s' cannot be removed", park->journal));
     return say_status(why, gate_remove(park, NULL), "the gate '%s' cannot be removed",
                       park->journal);
 }

@@ -15,6 +15,19 @@
  * The last two come from a crash or a power cut between two names. Nothing else leads there: the
  * gate of prepared work goes only with its journal.
  *
+ * A database in WAL mode has no journal. What is parked there is the frame that commits, in a file
+ * that is a journal to SQLite too, one whose transaction is over (frame.h). SQLite looks for a
+ * journal before it looks for a log, so the gate keeps everybody out in the same way:
+ *
+ *     DB-journal that file,    no DB-ktm.KEY.wal             not prepared, or rolled back
+ *     DB-journal that file,    DB-ktm.KEY.wal a directory    not prepared, or rolled back
+ *     DB-journal a directory,  DB-ktm.KEY.wal a file         prepared
+ *     DB-journal a directory,  no DB-ktm.KEY.wal             committed: the frame is in the log
+ *
+ * What is prepared has a gate for as long as it is a file, on the disk too. Where the gate is
+ * missing somebody else has taken it away, and the log must prove that nobody has written
+ * meanwhile.
+ *
  * Who changes these names holds SQLite's EXCLUSIVE lock on the database: the branch that prepares
  * has it from its COMMIT on, and a recovery takes it (guard.h). So two of them are never at it at
  * once, even from two homes. Only "prepared" is durable by promise; each function that finishes
@@ -24,10 +37,11 @@
 
 #include "base/base.h"
 #include "ktm_rm.h"
-#include "rm/sqlite/words.h"
+#include "rm/sqlite/frame.h"
 #include "sys/tree.h"
 
-/* "-ktm.", three GUIDs and a number in hexadecimal with dots between, and a NUL: 121 bytes. */
+/* "-ktm.", three GUIDs and a number in hexadecimal with dots between, and a NUL: 121 bytes. The
+ * number has three digits to spare for a ".wal" behind it: it counts starts. */
 #define PARK_NAME_SIZE     256
 #define PARK_DATABASE_SIZE (PARK_NAME_SIZE - 121)
 
@@ -36,6 +50,7 @@ struct park {
     int fd; /* the directory of the database */
     char name[PARK_DATABASE_SIZE + 1];
     char journal[PARK_NAME_SIZE]; /* of SQLite's journal */
+    char log[PARK_NAME_SIZE];     /* of SQLite's write-ahead log */
     struct tree_info id;          /* of the database when it was opened */
 };
 
@@ -52,14 +67,24 @@ NTSTATUS park_prepare(struct park *park, const struct ktm_rm_key *key, struct wo
 NTSTATUS park_commit(struct park *park, const struct ktm_rm_key *key, struct words *why) must_use;
 NTSTATUS park_rollback(struct park *park, const struct ktm_rm_key *key, struct words *why) must_use;
 
-/* By a later run, under the guard. 'is_same': the database is the file it was when 'key' was
- * prepared, so that what is not there was removed by us. Answers: RM_METADATA_CORRUPT (the names
- * say something else; nothing was changed). */
+/* The same in WAL mode: the log is on the disk, but for the frame. A commit answers
+ * RM_METADATA_CORRUPT when the log is not the one that the frame was made for. */
+NTSTATUS park_prepare_frame(struct park *park, const struct ktm_rm_key *key,
+                            const struct frame *frame, struct words *why) must_use;
+NTSTATUS park_commit_frame(struct park *park, const struct ktm_rm_key *key,
+                           const struct frame *frame, struct words *why) must_use;
+NTSTATUS park_rollback_frame(struct park *park, const struct ktm_rm_key *key,
+                             struct words *why) must_use;
+
+/* By a later run, under the guard, of either kind. 'is_same': the database is the file it was when
+ * 'key' was prepared, so that what is not there was removed by us. Answers: RM_METADATA_CORRUPT
+ * (the names say something else; nothing was changed). */
 NTSTATUS park_commit_again(struct park *park, const struct ktm_rm_key *key, bool is_same,
                            struct words *why) must_use;
 NTSTATUS park_rollback_again(struct park *park, const struct ktm_rm_key *key,
                              struct words *why) must_use;
-/* Removes a gate that nobody's journal belongs to; under the guard. */
+/* Removes a gate that nothing parked belongs to, and the file of a frame in its place; under the
+ * guard. */
 NTSTATUS park_sweep(struct park *park, struct words *why) must_use;
 
 /* Is its journal parked behind the gate? */

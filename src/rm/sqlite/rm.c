@@ -63,13 +63,29 @@ vote_no(struct ktm_sqlite_tx *tx)
     return KTM_RM_NO;
 }
 
+static NTSTATUS
+park_undo(struct ktm_sqlite_tx *tx, const struct ktm_rm_key *key)
+{
+    return shim_frame(tx->shim) ? park_rollback_frame(&tx->rm->park, key, &tx->why)
+                                : park_rollback(&tx->rm->park, key, &tx->why);
+}
+
+static NTSTATUS
+park_finish(struct ktm_sqlite_tx *tx, const struct ktm_rm_key *key)
+{
+    const struct frame *frame = shim_frame(tx->shim);
+
+    return frame ? park_commit_frame(&tx->rm->park, key, frame, &tx->why)
+                 : park_commit(&tx->rm->park, key, &tx->why);
+}
+
 /* SQLite said that the COMMIT failed, after we had parked: nothing of it shall stay. */
 static enum ktm_rm_answer
 unpark(struct ktm_sqlite_tx *tx, const struct ktm_rm_key *key)
 {
     /* If this fails, the names are those of a branch that the TM does not know, and the next start
      * rolls it back. */
-    NTSTATUS status = park_rollback(&tx->rm->park, key, &tx->why);
+    NTSTATUS status = park_undo(tx, key);
 
     (void)status;
     return vote_no(tx);
@@ -89,10 +105,9 @@ prepare_locked(struct ktm_sqlite_tx *tx, const struct ktm_rm_key *key)
     shim_park(tx->shim, key);
     code = connection_commit(tx);
     is_parked = shim_is_parked(tx->shim);
-    if (code != SQLITE_OK) {
-        if (!is_parked)
-            return vote_no(tx);
-        return unpark(tx, key);
+    if (code != SQLITE_OK || (!is_parked && shim_frame(tx->shim))) {
+        words_write(&tx->why, "SQLite has not synced the log of '%s'", tx->rm->path);
+        return is_parked ? unpark(tx, key) : vote_no(tx);
     }
     tx->state = is_parked ? KTM_SQLITE_PREPARED : KTM_SQLITE_COMMITTED;
     if (!is_parked)
@@ -114,11 +129,12 @@ prepare(void *context, void *work, const struct ktm_rm_key *key)
 }
 
 /* The directory could not be synced after the journal was removed: committed, unless the power
- * goes. */
+ * goes. Or a log could not be, with the commit in it: whoever opens the database next sees it. */
 static bool
-is_unknown(int code)
+is_unknown(struct ktm_sqlite_tx *tx, int code)
 {
-    return code == SQLITE_IOERR_DIR_FSYNC;
+    return code == SQLITE_IOERR_DIR_FSYNC ||
+           (code != SQLITE_OK && shim_may_have_committed(tx->shim));
 }
 
 static enum ktm_rm_answer
@@ -134,7 +150,7 @@ commit_alone_locked(struct ktm_sqlite_tx *tx)
         return vote_no(tx);
     is_writing = sqlite3_txn_state(tx->db, "main") == SQLITE_TXN_WRITE;
     code = connection_commit(tx);
-    if (is_unknown(code)) {
+    if (is_unknown(tx, code)) {
         connection_rollback(tx);
         return KTM_RM_RETRY;
     }
@@ -210,7 +226,7 @@ commit(void *context, void *work, const struct ktm_rm_key *key)
     sys_mutex_lock(&tx->mutex);
     if (tx->state == KTM_SQLITE_PREPARED) {
         tx->why.text[0] = '\0';
-        if (park_commit(&tx->rm->park, key, &tx->why) == STATUS_SUCCESS) {
+        if (park_finish(tx, key) == STATUS_SUCCESS) {
             shim_end(tx->shim);
             tx->state = KTM_SQLITE_COMMITTED;
         } else {
@@ -228,10 +244,11 @@ rollback_locked(struct ktm_sqlite_tx *tx, const struct ktm_rm_key *key)
         connection_rollback(tx);
     if (tx->state == KTM_SQLITE_PREPARED) {
         tx->why.text[0] = '\0';
-        if (park_rollback(&tx->rm->park, key, &tx->why) != STATUS_SUCCESS)
+        if (park_undo(tx, key) != STATUS_SUCCESS)
             return KTM_RM_RETRY;
         shim_end(tx->shim);
-        database_play_back(tx->rm);
+        if (!tx->is_wal)
+            database_play_back(tx->rm);
     }
     if (tx->state != KTM_SQLITE_COMMITTED)
         tx->state = KTM_SQLITE_ROLLED_BACK;

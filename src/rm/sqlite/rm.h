@@ -44,6 +44,8 @@ struct ktm_sqlite_tx {
     struct sys_mutex mutex;
     struct sqlite3 *db;
     struct shim *shim;    /* NULL: last resource */
+    bool is_wal;          /* prepares in WAL mode */
+    _Atomic bool is_over; /* then SQLite needs no lock to read: whatever is said is refused */
     _Atomic bool is_ours; /* what runs on the connection now is said by us */
     enum ktm_sqlite_state state;
     struct words why;

@@ -30,7 +30,11 @@ struct shim {
     struct ktm_rm_key key;
     char *journal;      /* as SQLite names it */
     sqlite3_file *real; /* the database, below this layer; NULL: closed */
-    NTSTATUS failure;
+    bool owns_log;
+    sqlite3_file *log;       /* the same for the write-ahead log */
+    sqlite3_int64 log_mark;  /* where a commit in it began to be written */
+    _Atomic bool has_marked; /* it was written */
+    struct frame frame;      /* kept back */
     struct words why;
 };
 
@@ -68,6 +72,7 @@ release(struct shim *shim)
 {
     if (atomic_fetch_sub(&shim->references, 1) != 1)
         return;
+    frame_deinit(&shim->frame);
     free(shim->journal);
     free(shim);
 }
@@ -153,11 +158,13 @@ file_check_reserved(sqlite3_file *file, int *out)
     return real_of(file)->pMethods->xCheckReservedLock(real_of(file), out);
 }
 
-/* A pragma that would make the commit go another way than by removing the journal. */
+/* A pragma that would make the commit go another way than by removing the journal or syncing the
+ * log. */
 static bool
 is_ours(const char *name)
 {
-    static const char *const ours[] = {"journal_mode", "synchronous", "locking_mode"};
+    static const char *const ours[] = {"journal_mode", "synchronous", "locking_mode",
+                                       "wal_autocheckpoint"};
 
     for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
         if (strcasecmp(name, ours[i]) == 0)
@@ -192,7 +199,7 @@ file_characteristics(sqlite3_file *file)
     return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file)) & HARMLESS;
 }
 
-/* Version 1: no shared memory, so no WAL; no mapping. */
+/* Version 1: no shared memory, so WAL in EXCLUSIVE locking mode alone; no mapping. */
 static const sqlite3_io_methods methods = {
     .iVersion = 1,
     .xClose = file_close,
@@ -209,39 +216,172 @@ static const sqlite3_io_methods methods = {
     .xDeviceCharacteristics = file_characteristics,
 };
 
-/* ---- names ---- */
+/* ---- the write-ahead log ---- */
 
 static int
-vfs_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file, int flags, int *out)
+log_close(sqlite3_file *file)
 {
-    struct shim_file *ours = container_of(file, struct shim_file, base);
+    struct shim *shim = shim_of(file);
+    int code = real_of(file)->pMethods->xClose(real_of(file));
+
+    shim->log = NULL;
+    release(shim);
+    return code;
+}
+
+static int
+log_read(sqlite3_file *file, void *into, int size, sqlite3_int64 offset)
+{
+    const struct frame *frame = &shim_of(file)->frame;
+
+    if (atomic_load(&shim_of(file)->state) == SHIM_OVER)
+        return SQLITE_IOERR_READ;
+    if (frame_covers(frame, (size_t)size, (uint64_t)offset)) {
+        memcpy(into, frame->at + ((uint64_t)offset - frame->offset), (size_t)size);
+        return SQLITE_OK;
+    }
+    return real_of(file)->pMethods->xRead(real_of(file), into, size, offset);
+}
+
+/* The head of a frame, then its page. */
+static void
+log_note_mark(struct shim *shim, const void *from, int size, sqlite3_int64 offset)
+{
+    if (frame_is_marked(from, (size_t)size, (uint64_t)offset))
+        shim->log_mark = offset;
+    else if (shim->log_mark && offset == shim->log_mark + FRAME_HEAD_SIZE)
+        atomic_store(&shim->has_marked, true);
+}
+
+/* The place of what is kept back: zeros are no frame, and the commit will need no space. */
+static int
+log_reserve(sqlite3_file *file, int size, sqlite3_int64 offset)
+{
+    static const char zeros[FRAME_SIZE_MAX];
+
+    return real_of(file)->pMethods->xWrite(real_of(file), zeros, size, offset);
+}
+
+static int
+log_write(sqlite3_file *file, const void *from, int size, sqlite3_int64 offset)
+{
+    struct shim *shim = shim_of(file);
+    enum frame_write kept = FRAME_ELSEWHERE;
     int code;
 
-    (void)self;
-    /* The commit of several databases goes by a journal above theirs: there is only one here. */
-    if (flags & SQLITE_OPEN_SUPER_JOURNAL)
-        return SQLITE_CANTOPEN;
-    if (!(flags & SQLITE_OPEN_MAIN_DB))
-        return below()->xOpen(below(), name, file, flags, out);
-    file->pMethods = NULL;
-    if (!current || current->real)
+    if (!may_write(file))
+        return SQLITE_IOERR_WRITE;
+    if (atomic_load(&shim->state) == SHIM_PREPARING)
+        kept = frame_keep(&shim->frame, from, (size_t)size, (uint64_t)offset);
+    if (kept == FRAME_REFUSED)
+        return SQLITE_IOERR_WRITE;
+    if (kept == FRAME_KEPT)
+        return log_reserve(file, size, offset);
+    code = real_of(file)->pMethods->xWrite(real_of(file), from, size, offset);
+    if (code == SQLITE_OK)
+        log_note_mark(shim, from, size, offset);
+    return code;
+}
+
+/* All of the log is on the disk now, but for the frame. */
+static int
+park_frame(struct shim *shim)
+{
+    NTSTATUS status;
+
+    if (frame_is_whole(&shim->frame))
+        status = park_prepare_frame(shim->park, &shim->key, &shim->frame, &shim->why);
+    else
+        status =
+            say(&shim->why, status_raise(STATUS_NOT_SUPPORTED),
+                "this SQLite pads its log, and '%s' cannot prepare in WAL mode", shim->park->name);
+    if (status != STATUS_SUCCESS)
+        return SQLITE_IOERR_FSYNC;
+    atomic_store(&shim->state, SHIM_PARKED);
+    return SQLITE_OK;
+}
+
+static int
+log_sync(sqlite3_file *file, int flags)
+{
+    struct shim *shim = shim_of(file);
+    int code = real_of(file)->pMethods->xSync(real_of(file), flags);
+
+    if (code != SQLITE_OK || atomic_load(&shim->state) != SHIM_PREPARING || !shim->frame.size)
+        return code;
+    return park_frame(shim);
+}
+
+static const sqlite3_io_methods log_methods = {
+    .iVersion = 1,
+    .xClose = log_close,
+    .xRead = log_read,
+    .xWrite = log_write,
+    .xTruncate = file_truncate,
+    .xSync = log_sync,
+    .xFileSize = file_size,
+    .xLock = file_lock,
+    .xUnlock = file_unlock,
+    .xCheckReservedLock = file_check_reserved,
+    .xFileControl = file_control,
+    .xSectorSize = file_sector_size,
+    .xDeviceCharacteristics = file_characteristics,
+};
+
+/* ---- names ---- */
+
+/* The connection that a log belongs to. */
+static struct shim *
+log_owner(sqlite3_filename name)
+{
+    sqlite3_file *database = sqlite3_database_file_object(name);
+    struct shim *shim = database->pMethods == &methods ? shim_of(database) : NULL;
+
+    return shim && shim->owns_log && !shim->log ? shim : NULL;
+}
+
+/* NULL: nobody's. */
+static int
+shim_open_file(struct shim *shim, sqlite3_filename name, sqlite3_file *file, int flags, int *out)
+{
+    struct shim_file *ours = container_of(file, struct shim_file, base);
+    bool is_log = flags & SQLITE_OPEN_WAL;
+    int code;
+
+    if (!shim)
         return SQLITE_CANTOPEN;
     memset(ours->real, 0, (size_t)below()->szOsFile);
     code = below()->xOpen(below(), name, real_of(file), flags, out);
     if (!real_of(file)->pMethods)
         return code;
-    ours->shim = current;
-    file->pMethods = &methods;
-    current->real = real_of(file);
-    atomic_fetch_add(&current->references, 1);
+    ours->shim = shim;
+    file->pMethods = is_log ? &log_methods : &methods;
+    *(is_log ? &shim->log : &shim->real) = real_of(file);
+    atomic_fetch_add(&shim->references, 1);
     return code;
+}
+
+static int
+vfs_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *file, int flags, int *out)
+{
+    (void)self;
+    /* The commit of several databases goes by a journal above theirs: there is only one here. */
+    if (flags & SQLITE_OPEN_SUPER_JOURNAL)
+        return SQLITE_CANTOPEN;
+    if (!(flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)))
+        return below()->xOpen(below(), name, file, flags, out);
+    file->pMethods = NULL;
+    if (flags & SQLITE_OPEN_WAL)
+        return shim_open_file(log_owner(name), name, file, flags, out);
+    if (!current || current->real)
+        return SQLITE_CANTOPEN;
+    return shim_open_file(current, name, file, flags, out);
 }
 
 static int
 park(struct shim *shim)
 {
-    shim->failure = park_prepare(shim->park, &shim->key, &shim->why);
-    if (shim->failure != STATUS_SUCCESS)
+    if (park_prepare(shim->park, &shim->key, &shim->why) != STATUS_SUCCESS)
         return SQLITE_IOERR_DELETE;
     atomic_store(&shim->state, SHIM_PARKED);
     return SQLITE_OK;
@@ -345,6 +485,22 @@ shim_close(struct shim *shim)
 }
 
 void
+shim_own_log(struct shim *shim)
+{
+    shim->owns_log = true;
+}
+
+uint64_t
+shim_log_size(struct shim *shim)
+{
+    sqlite3_int64 size = 0;
+
+    if (!shim->log || shim->log->pMethods->xFileSize(shim->log, &size) != SQLITE_OK)
+        return 0;
+    return (uint64_t)size;
+}
+
+void
 shim_seal(struct shim *shim)
 {
     atomic_store(&shim->is_sealed, true);
@@ -368,10 +524,23 @@ shim_is_parked(struct shim *shim)
     return atomic_load(&shim->state) == SHIM_PARKED;
 }
 
-NTSTATUS
-shim_failure(struct shim *shim, struct words *why)
+const struct frame *
+shim_frame(struct shim *shim)
 {
-    return say_status(why, shim->failure, "%s", shim->why.text);
+    return shim->frame.size ? &shim->frame : NULL;
+}
+
+bool
+shim_may_have_committed(struct shim *shim)
+{
+    return atomic_load(&shim->has_marked);
+}
+
+void
+shim_explain(struct shim *shim, struct words *why)
+{
+    if (shim->why.text[0])
+        words_write(why, "%s", shim->why.text);
 }
 
 void

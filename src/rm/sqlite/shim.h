@@ -13,6 +13,12 @@
  *
  * PARKED: this connection reads what is in memory, and gets no lock. OVER: nothing.
  *
+ * In WAL mode, which a connection must be given on purpose (shim_own_log), the same happens one
+ * file further: the frame that commits is kept back, and the sync of the log becomes
+ * park_prepare_frame. There SQLite holds its EXCLUSIVE lock on the database from the first look on,
+ * so nobody else can have it open, and the index of the log is memory of this connection: no file
+ * is shared.
+ *
  * It also refuses what would make a commit go another way than by removing the journal: other
  * journal modes, other locking, weaker syncs, a second database, atomic writes of the file system.
  */
@@ -30,14 +36,26 @@ int shim_open(const char *path, struct park *park, struct sqlite3 **out, struct 
  * on. Whoever closes what is parked leaves it to the next run. NULL: nothing. */
 void shim_close(struct shim *shim);
 
+/* From now on the log of a database in WAL mode may be opened, by a connection in EXCLUSIVE locking
+ * mode alone. Without it SQLite says SQLITE_CANTOPEN. */
+void shim_own_log(struct shim *shim);
+/* In bytes; 0: there is none. */
+uint64_t shim_log_size(struct shim *shim);
 /* The pragmas that are ours have been set: from now on nobody else sets them. */
 void shim_seal(struct shim *shim);
-/* The next removal of the journal prepares instead; call COMMIT then. */
+/* The next removal of the journal, or sync of the log with a commit in it, prepares instead; call
+ * COMMIT then. */
 void shim_park(struct shim *shim, const struct ktm_rm_key *key);
 /* Whether it did; if it did not, what removes the journal commits again. */
 bool shim_is_parked(struct shim *shim);
-/* Why it could not be parked, if that was tried; STATUS_SUCCESS otherwise. */
-NTSTATUS shim_failure(struct shim *shim, struct words *why);
+/* The frame that was kept back, NULL: none. With one, a COMMIT that was not parked has not
+ * happened, whatever SQLite says. */
+const struct frame *shim_frame(struct shim *shim);
+/* A COMMIT without shim_park has written the frame that commits; if SQLite says that it has failed,
+ * nobody knows whether it has. */
+bool shim_may_have_committed(struct shim *shim);
+/* Says why it could not be parked, if that was tried. */
+void shim_explain(struct shim *shim, struct words *why);
 /* The names are those of the outcome: lets go of the database. */
 void shim_end(struct shim *shim);
 

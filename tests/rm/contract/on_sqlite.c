@@ -1,36 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* The contract's view of a SQLite database, one that prepares and one that decides as last
- * resource: an item is a row. */
+/* The contract's view of a SQLite database, one that prepares, one that does so in WAL mode, and
+ * one that decides as last resource: an item is a row. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "ktm_sqlite.h"
 #include "tests/rm/contract/contract.h"
 
-#define PATIENT_MS 60000
+#define PATIENT_MS   60000
+#define IMPATIENT_MS 500
 
 struct database {
     char directory[600], path[700];
     struct ktm_sqlite_rm *rm;
-    bool is_last;
+    bool is_last, owns_wal;
 };
 
 static void *
-create_as(const char *directory, bool is_last)
+create_as(const char *directory, bool is_last, bool owns_wal)
 {
     static struct database database;
     sqlite3 *db;
 
     database.is_last = is_last;
+    database.owns_wal = owns_wal;
     snprintf(database.directory, sizeof(database.directory), "%s/sqlite", directory);
     snprintf(database.path, sizeof(database.path), "%s/items.db", database.directory);
     EXPECT_EQ(0, mkdir(database.directory, 0700));
     EXPECT_EQ(SQLITE_OK, sqlite3_open(database.path, &db));
     EXPECT_EQ(SQLITE_OK,
               sqlite3_exec(db, "CREATE TABLE item(id INTEGER PRIMARY KEY)", NULL, NULL, NULL));
+    if (owns_wal)
+        EXPECT_EQ(SQLITE_OK, sqlite3_exec(db, "PRAGMA journal_mode=WAL", NULL, NULL, NULL));
     sqlite3_close(db);
     return &database;
 }
@@ -38,13 +43,19 @@ create_as(const char *directory, bool is_last)
 static void *
 create(const char *directory)
 {
-    return create_as(directory, false);
+    return create_as(directory, false, false);
+}
+
+static void *
+create_wal(const char *directory)
+{
+    return create_as(directory, false, true);
 }
 
 static void *
 create_last(const char *directory)
 {
-    return create_as(directory, true);
+    return create_as(directory, true, false);
 }
 
 static void
@@ -62,7 +73,8 @@ open_database(void *resource, HANDLE tm, const char *home, enum ktm_rm_mode mode
                                          .patience_ms = patience_ms,
                                          .busy_ms = PATIENT_MS,
                                          .must_exist = TRUE,
-                                         .is_last_resource = database->is_last};
+                                         .is_last_resource = database->is_last,
+                                         .owns_wal = database->owns_wal};
 
     return ktm_sqlite_open(tm, home, database->path, &options, NULL, 0, &database->rm);
 }
@@ -99,22 +111,30 @@ work(void *resource, HANDLE transaction, unsigned item, bool change)
     return status;
 }
 
-/* A plain connection, as any program has. */
+static bool
+is_refusal(int code)
+{
+    return code == SQLITE_BUSY || code == SQLITE_CANTOPEN || code == SQLITE_IOERR;
+}
+
+/* A plain connection, as any program has. In WAL mode it sees nothing at all while a transaction is
+ * under way, or in doubt. */
 static bool
 is_there(void *resource, unsigned item)
 {
     struct database *database = resource;
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     sqlite3 *db;
     char sql[80];
     int code;
 
     snprintf(sql, sizeof(sql), "SELECT 1 FROM item WHERE id = %u", item);
     EXPECT_EQ(SQLITE_OK, sqlite3_open(database->path, &db));
-    sqlite3_busy_timeout(db, PATIENT_MS);
-    EXPECT_EQ(SQLITE_OK, sqlite3_prepare_v2(db, sql, -1, &statement, NULL));
-    code = sqlite3_step(statement);
-    EXPECT(code == SQLITE_ROW || code == SQLITE_DONE);
+    sqlite3_busy_timeout(db, database->owns_wal ? IMPATIENT_MS : PATIENT_MS);
+    code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+    if (code == SQLITE_OK)
+        code = sqlite3_step(statement);
+    EXPECT(code == SQLITE_ROW || code == SQLITE_DONE || (database->owns_wal && is_refusal(code)));
     sqlite3_finalize(statement);
     sqlite3_close(db);
     return code == SQLITE_ROW;
@@ -175,6 +195,31 @@ const struct contract contract_sqlite = {
     .is_there = is_there,
     .prepared = prepared,
     .interfere = interfere,
+    .was_told = was_told,
+};
+
+/* Somebody cuts the log off, and what was prepared with it. */
+static void
+interfere_with_log(void *resource)
+{
+    struct database *database = resource;
+    char path[1024];
+
+    snprintf(path, sizeof(path), "%s-wal", database->path);
+    EXPECT_EQ(0, truncate(path, 0));
+}
+
+const struct contract contract_sqlite_wal = {
+    .name = "sqlite_wal",
+    .create = create_wal,
+    .destroy = destroy,
+    .open = open_database,
+    .close = close_database,
+    .kit = kit,
+    .work = work,
+    .is_there = is_there,
+    .prepared = prepared,
+    .interfere = interfere_with_log,
     .was_told = was_told,
 };
 

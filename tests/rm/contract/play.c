@@ -14,12 +14,13 @@
 #include "base/guid.h"
 
 extern const struct contract contract_file, contract_postgres, contract_sqlite, contract_mariadb;
-extern const struct contract contract_sqlite_last, contract_xa, contract_xa_helpers;
+extern const struct contract contract_sqlite_last, contract_sqlite_wal, contract_xa,
+    contract_xa_helpers;
 
 static const struct contract *const contracts[] = {
     &contract_file,
 #ifdef KTM_CONTRACT_SQLITE
-    &contract_sqlite,   &contract_sqlite_last,
+    &contract_sqlite,   &contract_sqlite_last, &contract_sqlite_wal,
 #endif
 #ifdef KTM_CONTRACT_POSTGRES
     &contract_postgres,

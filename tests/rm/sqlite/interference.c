@@ -134,16 +134,24 @@ add_often(void *context)
     return NULL;
 }
 
-TEST(writers_of_many_threads_come_one_after_the_other)
+TEST(writers_of_many_threads_come_one_after_the_other) /* SQ-18 */
 {
-    static const enum ktm_rm_mode modes[] = {KTM_RM_CALLBACKS, KTM_RM_THREAD};
+    static const struct {
+        enum ktm_rm_mode mode;
+        bool is_wal, owns_wal;
+    } kinds[] = {{KTM_RM_CALLBACKS, false, false},
+                 {KTM_RM_THREAD, false, false},
+                 {KTM_RM_CALLBACKS, false, true},
+                 {KTM_RM_CALLBACKS, true, true},
+                 {KTM_RM_THREAD, true, true}};
 
-    EACH (mode, modes) {
+    EACH (kind, kinds) {
         struct scene scene;
         pthread_t threads[THREADS];
 
-        scene_set(&scene);
-        scene.options.mode = *mode;
+        (kind->is_wal ? scene_set_wal : scene_set)(&scene);
+        scene.options.mode = kind->mode;
+        scene.options.owns_wal = kind->owns_wal;
         scene.options.busy_ms = 60000;
         scene_open(&scene);
         EACH (thread, threads)
@@ -231,7 +239,8 @@ add_in_its_turn(const struct scene *scene, int go, int told)
     sqlite3_close(db);
 }
 
-TEST(another_process_that_writes_waits_its_turn)
+static void
+let_another_process_write(void (*set)(struct scene *))
 {
     struct scene scene;
     HANDLE transaction;
@@ -240,7 +249,7 @@ TEST(another_process_that_writes_waits_its_turn)
     pid_t child;
     char byte;
 
-    scene_set(&scene);
+    set(&scene);
     EXPECT(pipe(go) == 0 && pipe(told) == 0);
     child = fork(); /* before anything is open that it must not inherit */
     if (child == 0) {
@@ -261,4 +270,11 @@ TEST(another_process_that_writes_waits_its_turn)
     EXPECT_EQ(0, status);
     EXPECT_EQ(13, scene_number(&scene, "SELECT v FROM t"));
     scene_close(&scene);
+    EXPECT_EQ(0, unlink(scene.db));
+}
+
+TEST(another_process_that_writes_waits_its_turn)
+{
+    let_another_process_write(scene_set);
+    let_another_process_write(scene_set_wal);
 }

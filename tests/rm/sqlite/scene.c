@@ -181,6 +181,14 @@ scene_set(struct scene *scene)
     EXPECT_EQ(SQLITE_OK, scene_sql(scene, "CREATE TABLE t(v); INSERT INTO t VALUES(1)"));
 }
 
+void
+scene_set_wal(struct scene *scene)
+{
+    scene_set(scene);
+    EXPECT_EQ(SQLITE_OK, scene_sql(scene, "PRAGMA journal_mode=WAL"));
+    scene->options.owns_wal = TRUE;
+}
+
 static void
 open_other(struct scene *scene)
 {

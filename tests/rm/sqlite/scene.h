@@ -27,6 +27,8 @@ struct scene {
 
 /* A database with t(v) = (1), closed; nothing is open. */
 void scene_set(struct scene *scene);
+/* The same in WAL mode, which is to be owned. */
+void scene_set_wal(struct scene *scene);
 /* Opens home and database, as scene->options say; and closes them. */
 void scene_open(struct scene *scene);
 void scene_close(struct scene *scene);
