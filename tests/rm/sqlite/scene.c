@@ -120,14 +120,34 @@ scene_parked(const struct scene *scene)
 
 /* ---- the other participant ---- */
 
+static void
+do_deed(struct scene *scene, void (*deed)(struct scene *scene))
+{
+    if (deed && !scene->was_done)
+        deed(scene);
+    scene->was_done = false;
+}
+
+/* Who comes first does it before the database has begun, else when it has finished. */
+static void
+other_begin(void *context, void *work, const struct ktm_rm_key *key, BOOLEAN commit)
+{
+    struct scene *scene = context;
+
+    (void)work, (void)key;
+    if (!scene->other_is_first)
+        return;
+    do_deed(scene, commit ? scene->while_committing : scene->while_voting);
+    scene->was_done = true;
+}
+
 static enum ktm_rm_answer
 other_prepare(void *context, void *work, const struct ktm_rm_key *key)
 {
     struct scene *scene = context;
 
     (void)work, (void)key;
-    if (scene->while_voting)
-        scene->while_voting(scene);
+    do_deed(scene, scene->while_voting);
     return scene->other_votes;
 }
 
@@ -137,8 +157,7 @@ other_commit(void *context, void *work, const struct ktm_rm_key *key)
     struct scene *scene = context;
 
     (void)work, (void)key;
-    if (scene->while_committing)
-        scene->while_committing(scene);
+    do_deed(scene, scene->while_committing);
     scene->committed++;
     return KTM_RM_DONE;
 }
@@ -192,8 +211,10 @@ scene_set_wal(struct scene *scene)
 static void
 open_other(struct scene *scene)
 {
-    static const struct ktm_rm_author author = {
-        .prepare = other_prepare, .commit = other_commit, .rollback = other_rollback};
+    static const struct ktm_rm_author author = {.prepare = other_prepare,
+                                                .commit = other_commit,
+                                                .rollback = other_rollback,
+                                                .begin = other_begin};
     static const GUID identity = {.Data1 = 77};
     static uint64_t incarnation;
 
@@ -262,6 +283,7 @@ write_and_commit(struct scene *scene, int v, bool other_is_first)
     char sql[60];
     NTSTATUS status;
 
+    scene->other_is_first = other_is_first;
     if (other_is_first)
         scene_enlist_other(scene, transaction);
     tx = scene_begin(scene, transaction);

@@ -19,6 +19,8 @@ struct scene {
     struct ktm_sqlite_rm *rm;
     struct ktm_rm *other; /* a second participant, so that there are two phases */
     enum ktm_rm_answer other_votes;
+    bool other_is_first;                       /* it is asked before the database */
+    bool was_done;                             /* what follows, already */
     bool other_is_durable;                     /* it is told of the outcome after a crash */
     void (*while_voting)(struct scene *scene); /* called when the other one is asked to prepare */
     void (*while_committing)(struct scene *scene);
