@@ -134,7 +134,7 @@ add_often(void *context)
     return NULL;
 }
 
-TEST(writers_of_many_threads_come_one_after_the_other) /* SQ-18 */
+TEST(writers_of_many_threads_come_one_after_the_other)
 {
     static const struct {
         enum ktm_rm_mode mode;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Databases that prepare in WAL mode: alone, in doubt, and what hands in the directory can do. */
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -249,6 +250,51 @@ TEST(who_has_it_open_keeps_the_transaction_from_beginning) /* SQ-15 */
     sqlite3_close(other);
     EXPECT_OK(scene_write(&scene, 2));
     expect_finished(&scene, 2);
+    scene_close(&scene);
+}
+
+static _Atomic bool is_waiting;
+
+static void *
+begin_and_end(void *context)
+{
+    struct scene *scene = context;
+    struct ktm_sqlite_tx *tx;
+
+    is_waiting = true;
+    tx = scene_begin(scene, NULL);
+    EXPECT_OK(ktm_sqlite_exec(tx, "UPDATE t SET v = 8"));
+    EXPECT_OK(ktm_sqlite_commit(tx));
+    ktm_sqlite_close(tx);
+    return NULL;
+}
+
+/* Another one that wants the lock for itself: here to leave WAL mode. It must get it. */
+TEST(who_waits_keeps_nobody_from_it) /* SQ-18 */
+{
+    struct scene scene;
+    pthread_t thread;
+    sqlite3 *other;
+    int code = SQLITE_BUSY;
+
+    scene_set_wal(&scene);
+    scene.options.busy_ms = 60000;
+    scene_open(&scene);
+    EXPECT_EQ(SQLITE_OK, sqlite3_open(scene.db, &other));
+    EXPECT_EQ(SQLITE_OK, sqlite3_exec(other, "SELECT v FROM t", NULL, NULL, NULL));
+    is_waiting = false;
+    EXPECT_EQ(0, pthread_create(&thread, NULL, begin_and_end, &scene));
+    while (!is_waiting)
+        sqlite3_sleep(1);
+    sqlite3_sleep(100); /* until it is refused: too early proves nothing, and harms nobody */
+    for (int i = 0; i < 500 && code != SQLITE_OK; i++) {
+        code = sqlite3_exec(other, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL);
+        sqlite3_sleep(code == SQLITE_OK ? 0 : 3);
+    }
+    EXPECT_EQ(SQLITE_OK, code);
+    sqlite3_close(other);
+    EXPECT_EQ(0, pthread_join(thread, NULL));
+    expect_finished(&scene, 8);
     scene_close(&scene);
 }
 
