@@ -457,7 +457,7 @@ TEST(what_nobody_knows_is_rolled_back_if_it_is_ours_and_old)
 /* Names made before the enlistment do not have it; each of them is one all the same. */
 TEST(keys_without_an_enlistment_are_told_apart_by_the_transaction)
 {
-    static const struct ktm_rm_key keys[] = {
+    const struct ktm_rm_key keys[] = {
         {.transaction = {.Data1 = 1}, .manager = identity, .incarnation = 1},
         {.transaction = {.Data1 = 2}, .manager = identity, .incarnation = 1},
         {.transaction = {.Data1 = 3}, .manager = identity, .incarnation = 1},
