@@ -535,7 +535,7 @@ TEST(a_time_out_reaches_the_author_once) /* ROLL-TMO-01 */
 {
     EACH (mode, modes) {
         struct paper paper = paper_blank();
-        LARGE_INTEGER soon = {.QuadPart = -200000}; /* 20 ms */
+        LARGE_INTEGER soon = {.QuadPart = -5000000}; /* 0.5 s: it is to enlist before */
         HANDLE tm = tm_open(), tx;
         struct ktm_rm *rm = rm_open(tm, &paper, *mode);
         void *work;

@@ -294,7 +294,8 @@ TEST(a_rollback_from_elsewhere_cancels_the_statement) /* PG-20 */
     struct scene scene;
     struct ktm_postgres_tx *tx;
     HANDLE transaction;
-    LARGE_INTEGER soon = {.QuadPart = -3000000}; /* 0.3 s */
+    LARGE_INTEGER soon = {
+        .QuadPart = -15000000}; /* 1.5 s: the work before takes a while on a busy machine */
 
     scene_start(&scene, NULL);
     EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene.tm, 0, 0,

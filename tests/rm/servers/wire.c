@@ -36,7 +36,7 @@ carry_question(struct wire *wire, int from, int to, bool *drop_answer)
         if (atomic_load(&wire->before))
             return false;
     }
-    return write(to, buffer, (size_t)size) == size;
+    return send(to, buffer, (size_t)size, MSG_NOSIGNAL) == size;
 }
 
 static bool
@@ -45,7 +45,7 @@ carry_answer(int from, int to, bool drop)
     char buffer[65536];
     ssize_t size = read(from, buffer, sizeof(buffer));
 
-    return size > 0 && !drop && write(to, buffer, (size_t)size) == size;
+    return size > 0 && !drop && send(to, buffer, (size_t)size, MSG_NOSIGNAL) == size;
 }
 
 struct call {
