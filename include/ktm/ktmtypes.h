@@ -165,6 +165,7 @@ typedef enum _TRANSACTION_OUTCOME {
     TransactionOutcomeAborted = 3
 } TRANSACTION_OUTCOME;
 
+#undef TRANSACTION_STATE /* of X/Open's tx.h */
 typedef enum _TRANSACTION_STATE {
     TransactionStateNormal = 1,         /* neither of the others: active, prepared, aborted too */
     TransactionStateIndoubt = 2,        /* prepared, and the superior that decides is away */

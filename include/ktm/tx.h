@@ -60,7 +60,11 @@ typedef long TRANSACTION_CONTROL;
 
 typedef long TRANSACTION_TIMEOUT; /* seconds; 0: none */
 
-typedef long TRANSACTION_STATE;
+/* Windows' types have that name for something else (ktmtypes.h): where both are included it is
+ * theirs, and here a long all the same. */
+#ifndef TRANSACTION_NOTIFY_MASK
+#define TRANSACTION_STATE long
+#endif
 #define TX_ACTIVE                0
 #define TX_TIMEOUT_ROLLBACK_ONLY 1
 #define TX_ROLLBACK_ONLY         2
@@ -70,7 +74,7 @@ struct tx_info_t {
     COMMIT_RETURN when_return;
     TRANSACTION_CONTROL transaction_control;
     TRANSACTION_TIMEOUT transaction_timeout;
-    TRANSACTION_STATE transaction_state;
+    long transaction_state; /* a TRANSACTION_STATE */
 };
 typedef struct tx_info_t TXINFO;
 

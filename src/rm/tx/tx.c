@@ -25,10 +25,7 @@
 #include "ktm_tx.h"
 #include "ktm_xa.h"
 #include "rm/tx/table.h"
-/* Both specifications have a type of this name. */
-#define TRANSACTION_STATE KTM_TRANSACTION_STATE
 #include "wdm.h"
-#undef TRANSACTION_STATE
 
 #define PATIENCE_MS 10000u
 #define TEND_MS     100u
@@ -423,7 +420,7 @@ has_timed_out(void)
     return mine.its_timeout > 0 && now.tv_sec >= mine.its_timeout;
 }
 
-static TRANSACTION_STATE
+static long
 state_of(void)
 {
     TRANSACTION_BASIC_INFORMATION info;

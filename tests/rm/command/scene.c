@@ -107,14 +107,21 @@ killer_prepare(void *context, void *work, const struct ktm_rm_key *key)
     return KTM_RM_DONE;
 }
 
-static enum ktm_rm_answer
-killer_end(void *context, void *work, const struct ktm_rm_key *key)
+/* Participants begin in their turn, and finish in another. */
+static void
+killer_begin(void *context, void *work, const struct ktm_rm_key *key, BOOLEAN is_commit)
 {
     const struct killer *killer = context;
 
     (void)work, (void)key;
-    if (killer->death == DEATH_DECIDED && !killer->is_last)
+    if (is_commit && killer->death == DEATH_DECIDED && !killer->is_last)
         kill(getpid(), SIGKILL);
+}
+
+static enum ktm_rm_answer
+killer_end(void *context, void *work, const struct ktm_rm_key *key)
+{
+    killer_begin(context, work, key, TRUE); /* it may not have been asked to begin */
     return KTM_RM_DONE;
 }
 
@@ -130,8 +137,10 @@ killer_make(void *argument, const struct ktm_rm_key *key, void **work)
 static void
 killer_join(struct ktm_tx *tx, struct killer *killer)
 {
-    static const struct ktm_rm_author author = {
-        .prepare = killer_prepare, .commit = killer_end, .rollback = killer_end};
+    static const struct ktm_rm_author author = {.begin = killer_begin,
+                                                .prepare = killer_prepare,
+                                                .commit = killer_end,
+                                                .rollback = killer_end};
     const GUID identity = {.Data1 = 0xdead, .Data2 = killer->is_last};
     struct ktm_rm *rm;
     void *work;

@@ -261,7 +261,7 @@ TEST(a_home_belongs_to_one_process)
 /* A child that is killed between the vote of the files and the decision, or after it: it has a
  * second, volatile participant that stops there. */
 struct stopper {
-    bool at_commit;
+    bool at_commit, files_first;
 };
 
 static enum ktm_rm_answer
@@ -286,6 +286,18 @@ stop_commit(void *context, void *work, const struct ktm_rm_key *key)
     return KTM_RM_DONE;
 }
 
+/* Who begins finishes after those who do not, as the files: only here it is before them. */
+static void
+stop_begin(void *context, void *work, const struct ktm_rm_key *key, BOOLEAN is_commit)
+{
+    const struct stopper *stopper = context;
+
+    (void)work;
+    (void)key;
+    if (!stopper->files_first && is_commit == stopper->at_commit)
+        raise(SIGKILL);
+}
+
 static NTSTATUS
 stop_make(void *argument, const struct ktm_rm_key *key, void **work)
 {
@@ -299,9 +311,11 @@ static void
 child_run(bool at_commit, bool files_first)
 {
     static const GUID guid = {.Data1 = 77};
-    static const struct ktm_rm_author author = {
-        .prepare = stop_prepare, .commit = stop_commit, .rollback = stop_commit};
-    struct stopper stopper = {.at_commit = at_commit};
+    static const struct ktm_rm_author author = {.begin = stop_begin,
+                                                .prepare = stop_prepare,
+                                                .commit = stop_commit,
+                                                .rollback = stop_commit};
+    struct stopper stopper = {.at_commit = at_commit, .files_first = files_first};
     struct ktm_rm_options options = {.identity = &guid,
                                      .incarnation = 1,
                                      .author = &author,
