@@ -442,7 +442,16 @@ TEST(a_file_system_that_cannot_is_refused_before_the_vote) /* FI-11 */
     scene_expect_clean();
 }
 
-/* A directory that is not on the file system of the tree, which may be in memory; NULL: none. */
+static bool
+knows_its_birth(const char *path)
+{
+    struct statx info;
+
+    return statx(AT_FDCWD, path, 0, STATX_BTIME, &info) == 0 && info.stx_btime.tv_sec != 0;
+}
+
+/* A directory that is not on the file system of the tree, which may be in memory; NULL: none that
+ * is fit for it. */
 static const char *
 elsewhere(void)
 {
@@ -451,7 +460,8 @@ elsewhere(void)
 
     EXPECT(stat(scene_tree(), &here) == 0);
     EACH (place, places)
-        if (stat(*place, &there) == 0 && here.st_dev != there.st_dev && access(*place, W_OK) == 0)
+        if (stat(*place, &there) == 0 && here.st_dev != there.st_dev && access(*place, W_OK) == 0 &&
+            knows_its_birth(*place))
             return *place;
     return NULL;
 }
