@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """examples/till_tx.c: a row by a switch of XA and a file, in a transaction of X/Open TX.
 
-INV-01 INV-04 RECOV-24 RECOV-27 RECOV-32: the program is killed at every file mutation, whole and torn, also
+INV-01 INV-04 RECOV-24 RECOV-27 RECOV-32: the program is killed at file mutations, whole and torn, also
 while it recovers, mutations fail, and the power goes; till.py judges what is left. Its helper processes
 are hurt by nothing but its death, and then, in another round, they count mutations of their own and die
 of them, too.
@@ -71,8 +71,8 @@ def sweep_kills(report, sweep, lab):
             report.end()
         everywhere = list(range(1, length + 2))
         report.say(f"{title}: {length} mutations")
-        some = sample(everywhere, 12) if kit.SANITIZED else everywhere
-        states = sweep(f"{title}: killed at every mutation", till.hurt,
+        some = everywhere if kit.IS_FULL else sample(everywhere, 12 if kit.SANITIZED else 36)
+        states = sweep(f"{title}: killed at mutations", till.hurt,
                        [(ALONE, is_used, verb, "before", at) for at in some])
         if verb == "move":
             line = [states[point] for point in sorted(states, key=lambda point: point[4])]
