@@ -177,15 +177,36 @@ client_main(void *argument)
     return NULL;
 }
 
-/* Transactions of one client take so long, in microseconds. */
+/* Microseconds of a transaction: as its client sees it; of all processors, by whoever works. */
+struct cost {
+    double time, work;
+};
+
+/* Microseconds that the processors have not been idle since the machine was started. */
 static double
+worked(void)
+{
+    FILE *file = fopen("/proc/stat", "r");
+    unsigned long long ticks[8] = {0}, sum = 0;
+
+    if (!file)
+        return 0;
+    if (fscanf(file, "cpu %llu %llu %llu %llu %llu %llu %llu", &ticks[0], &ticks[1], &ticks[2],
+               &ticks[3], &ticks[4], &ticks[5], &ticks[6]) == 7)
+        sum = ticks[0] + ticks[1] + ticks[2] + ticks[5] + ticks[6]; /* not idle, not waiting */
+    fclose(file);
+    return (double)sum * 1e6 / (double)sysconf(_SC_CLK_TCK);
+}
+
+static struct cost
 slice(const struct bench_comparison *comparison, const struct bench_arm *arm, double seconds)
 {
     static struct client clients[BENCH_CLIENTS_MAX];
     uint64_t count = 0;
-    double start;
+    double start, work;
 
     atomic_store(&is_over, false);
+    work = worked();
     start = bench_now();
     for (unsigned i = 0; i < comparison->clients; i++) {
         clients[i] = (struct client){.arm = arm, .context = comparison->context, .number = i};
@@ -198,7 +219,8 @@ slice(const struct bench_comparison *comparison, const struct bench_arm *arm, do
         pthread_join(clients[i].thread, NULL);
         count += clients[i].count;
     }
-    return (bench_now() - start) * 1e6 * comparison->clients / (double)count;
+    return (struct cost){.time = (bench_now() - start) * 1e6 * comparison->clients / (double)count,
+                         .work = (worked() - work) / (double)count};
 }
 
 /* ---- comparing ---- */
@@ -218,7 +240,7 @@ spread_of(const double *values, unsigned count)
 }
 
 static void
-print_arm(const struct bench_comparison *comparison, unsigned arm, struct spread time,
+print_arm(const struct bench_comparison *comparison, unsigned arm, struct spread time, double work,
           struct spread ratio, bool is_met)
 {
     bool is_last = arm + 1 == comparison->arm_count;
@@ -226,7 +248,7 @@ print_arm(const struct bench_comparison *comparison, unsigned arm, struct spread
 
     snprintf(name, sizeof(name), "%s, %u client%s: %s", comparison->name, comparison->clients,
              comparison->clients == 1 ? "" : "s", comparison->arms[arm].name);
-    printf("%-66s %9.0f %9.0f %7.3f  %.2f..%.2f", name, time.median,
+    printf("%-66s %9.0f %9.0f %9.0f %7.3f  %.2f..%.2f", name, time.median, work,
            comparison->clients * 1e6 / time.median, ratio.median, ratio.low, ratio.high);
     if (is_last && comparison->budget)
         printf("  %s %s", comparison->budget, is_met ? "met" : "MISSED");
@@ -234,14 +256,16 @@ print_arm(const struct bench_comparison *comparison, unsigned arm, struct spread
     if (!json)
         return;
     json_name(name);
-    fprintf(json, "{\"us\":%.1f, \"ratio\":%.3f, \"ratio_low\":%.3f, \"ratio_high\":%.3f}",
-            time.median, ratio.median, ratio.low, ratio.high);
+    fprintf(json,
+            "{\"us\":%.1f, \"work_us\":%.1f, \"ratio\":%.3f, \"ratio_low\":%.3f, "
+            "\"ratio_high\":%.3f}",
+            time.median, work, ratio.median, ratio.low, ratio.high);
 }
 
 bool
 bench_compare(const struct bench_comparison *comparison)
 {
-    static double times[BENCH_ARMS_MAX][BENCH_ROUNDS_MAX];
+    static double times[BENCH_ARMS_MAX][BENCH_ROUNDS_MAX], works[BENCH_ARMS_MAX][BENCH_ROUNDS_MAX];
     static bool has_title;
     unsigned count = comparison->arm_count;
     bool is_met = true;
@@ -252,10 +276,13 @@ bench_compare(const struct bench_comparison *comparison)
         for (unsigned i = 0; i < count; i++) {
             unsigned arm = (round + i) % count;
 
-            times[arm][round] = slice(comparison, &comparison->arms[arm], options.seconds);
+            struct cost cost = slice(comparison, &comparison->arms[arm], options.seconds);
+
+            times[arm][round] = cost.time;
+            works[arm][round] = cost.work;
         }
     if (!has_title)
-        printf("%-66s %9s %9s %7s  %s\n", "", "us", "1/s", "ratio", "quartiles");
+        printf("%-66s %9s %9s %9s %7s  %s\n", "", "us", "work us", "1/s", "ratio", "quartiles");
     has_title = true;
     for (unsigned arm = 0; arm < count; arm++) {
         double ratios[BENCH_ROUNDS_MAX];
@@ -265,7 +292,8 @@ bench_compare(const struct bench_comparison *comparison)
             ratios[round] = times[arm][round] / times[0][round];
         ratio = spread_of(ratios, options.rounds);
         is_met = !comparison->budget || ratio.median <= comparison->ratio_max;
-        print_arm(comparison, arm, spread_of(times[arm], options.rounds), ratio, is_met);
+        print_arm(comparison, arm, spread_of(times[arm], options.rounds),
+                  spread_of(works[arm], options.rounds).median, ratio, is_met);
     }
     fflush(stdout);
     has_missed = has_missed || !is_met;

@@ -8,7 +8,7 @@
  *     ktm_postgres_exec(tx, "UPDATE account SET amount = amount - $1 WHERE id = $2", 2, values,
  * NULL); NtCommitTransaction(transaction, TRUE); ktm_postgres_close(tx);
  *
- * How it works: the first use in a transaction begins one in the database. The vote is PREPARE
+ * How it works: the first statement in a transaction begins one in the database. The vote is PREPARE
  * TRANSACTION 'ktm:<tm>:<rm>:<transaction>:<enlistment>:<incarnation>:<xid>', the outcome COMMIT or
  * ROLLBACK PREPARED, from any connection to the database. Who has changed nothing votes read-only.
  * Who is alone commits at once, with a row in the table 'ktm_outcome' that tells what became of a

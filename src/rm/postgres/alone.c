@@ -76,11 +76,11 @@ write_sign(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key)
     guid_print(&key->enlistment, enlistment);
     guid_print(&key->manager, manager);
     snprintf(sql, sizeof(sql),
-             "SELECT pg_advisory_xact_lock(%" PRId64 "),"
+             "%sSELECT pg_advisory_xact_lock(%" PRId64 "),"
              " CASE current_setting('synchronous_commit') WHEN 'off'"
              " THEN set_config('synchronous_commit', 'local', true) END;"
              "INSERT INTO %s (enlistment, manager) VALUES ('%s', '%s')",
-             lock_of(key), tx->rm->outcome_table, enlistment, manager);
+             tx_limit(tx), lock_of(key), tx->rm->outcome_table, enlistment, manager);
     return session_say(tx->session, "INSERT 0 1", sql, &tx->why);
 }
 
@@ -157,11 +157,9 @@ ended(struct ktm_postgres_tx *tx, enum ktm_rm_answer answer)
 enum ktm_rm_answer
 alone_commit(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key)
 {
-    uint64_t xid;
-
-    if (tx_number(tx, &xid) != STATUS_SUCCESS)
+    if (tx_number(tx) != STATUS_SUCCESS)
         return KTM_RM_NO;
-    if (xid == 0) {
+    if (tx->xid == 0) {
         tx_undo(tx, KTM_POSTGRES_READ_ONLY);
         return KTM_RM_READ_ONLY;
     }

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #define CANCEL_EVERY 50000000 /* nanoseconds */
-#define VOTE_WAITS   "5s"     /* for locks */
 
 /* ---- before the vote ---- */
 
@@ -50,59 +49,58 @@ check_block(struct ktm_postgres_tx *tx)
     return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
 }
 
-static NTSTATUS
-check_role(struct ktm_postgres_tx *tx, const char *role)
+bool
+tx_is_role_fit(const struct ktm_postgres_tx *tx, const char *role)
 {
-    if (tx->rm->is_superuser || strcmp(role, tx->rm->role) == 0)
-        return STATUS_SUCCESS;
-    return explain(&tx->why, status_raise(STATUS_ACCESS_DENIED),
-                   "what the role '%s' prepares cannot be ended by '%s', the role of the resource "
-                   "manager",
-                   role, tx->rm->role);
+    return tx->rm->is_superuser || strcmp(role, tx->rm->role) == 0;
 }
 
-/* What was written to a foreign table has no number here; with one it is asked to prepare, and
- * refused in the server's words [PG-12].
- *
- * A deferred constraint may have to wait at the vote for another transaction, and that one for the
+/* A deferred constraint may have to wait at the vote for another transaction, and that one for the
  * thread that is waiting: only here somebody can give up, so who has set no limit gets one. */
 static NTSTATUS
-ask_number(struct ktm_postgres_tx *tx, uint64_t *xid)
+ask_number(struct ktm_postgres_tx *tx)
 {
-    static const char sql[] =
-        "SELECT CASE WHEN EXISTS (SELECT FROM pg_foreign_table) AND EXISTS"
-        " (SELECT FROM pg_locks JOIN pg_foreign_table ON ftrelid = relation"
-        " WHERE pid = pg_backend_pid() AND mode NOT IN ('AccessShareLock', 'RowShareLock'))"
-        " THEN pg_current_xact_id() ELSE pg_current_xact_id_if_assigned() END, current_user,"
-        " CASE current_setting('lock_timeout') WHEN '0'"
-        " THEN set_config('lock_timeout', '" VOTE_WAITS "', true) END";
-    PGresult *result = PQexec(tx->session->connection, sql);
-    NTSTATUS status;
+    PGresult *result = session_ask_words(tx->session, WORDS_VOTE);
+    NTSTATUS status = STATUS_SUCCESS;
 
-    *xid = 0;
+    tx->has_limit = true;
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        tx->session->is_apt = false;
         status = explain_result(&tx->why, tx->session->connection, result, "asking what changed");
-    } else if (PQgetisnull(result, 0, 0)) {
-        status = STATUS_SUCCESS;
-    } else {
-        *xid = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
-        status = check_role(tx, PQgetvalue(result, 0, 1));
+    } else if (!PQgetisnull(result, 0, 0)) {
+        const char *role = PQgetvalue(result, 0, 1);
+
+        tx->xid = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+        if (!tx_is_role_fit(tx, role))
+            status = explain(&tx->why, status_raise(STATUS_ACCESS_DENIED),
+                             "what the role '%s' prepares cannot be ended by '%s', the role of the "
+                             "resource manager",
+                             role, tx->rm->role);
     }
     PQclear(result);
     return status;
 }
 
 NTSTATUS
-tx_number(struct ktm_postgres_tx *tx, uint64_t *xid)
+tx_number(struct ktm_postgres_tx *tx)
 {
-    NTSTATUS status = check_block(tx);
+    NTSTATUS status;
 
     tx->is_lent = false; /* who commits does not use it at the same time */
-    if (status == STATUS_SUCCESS)
-        status = ask_number(tx, xid);
+    if (!tx->is_begun)
+        return STATUS_SUCCESS;
+    status = check_block(tx);
+    if (status == STATUS_SUCCESS && !(tx->is_plain && tx->xid))
+        status = ask_number(tx);
     if (status != STATUS_SUCCESS)
         tx_undo(tx, KTM_POSTGRES_ROLLED_BACK);
     return status;
+}
+
+const char *
+tx_limit(const struct ktm_postgres_tx *tx)
+{
+    return tx->has_limit ? "" : "SET LOCAL lock_timeout = " VOTE_WAITS "; ";
 }
 
 /* ---- prepare ---- */
@@ -112,9 +110,9 @@ tx_number(struct ktm_postgres_tx *tx, uint64_t *xid)
 static void
 send_prepare(struct ktm_postgres_tx *tx)
 {
-    char sql[GID_SIZE + 32];
+    char sql[GID_SIZE + 96];
 
-    snprintf(sql, sizeof(sql), "PREPARE TRANSACTION '%s'", tx->name.gid);
+    snprintf(sql, sizeof(sql), "%sPREPARE TRANSACTION '%s'", tx_limit(tx), tx->name.gid);
     session_send(tx->session, sql);
 }
 
@@ -138,13 +136,11 @@ hear_prepared(struct ktm_postgres_tx *tx)
 static enum ktm_rm_answer
 begin_to_prepare(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key)
 {
-    uint64_t xid;
-
     if (atomic_load(&tx->state) != KTM_POSTGRES_ACTIVE || !tx->session)
         return KTM_RM_NO;
-    if (tx_number(tx, &xid) != STATUS_SUCCESS)
+    if (tx_number(tx) != STATUS_SUCCESS)
         return KTM_RM_NO;
-    if (xid == 0) {
+    if (tx->xid == 0) {
         /* Not COMMIT: a NOTIFY would be sent before the outcome is known. */
         tx_undo(tx, KTM_POSTGRES_READ_ONLY);
         return KTM_RM_READ_ONLY;
@@ -152,7 +148,7 @@ begin_to_prepare(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key)
     tx->name = (struct name){.transaction = key->transaction,
                              .enlistment = key->enlistment,
                              .incarnation = key->incarnation,
-                             .xid = xid,
+                             .xid = tx->xid,
                              .place = tx->session->place};
     name_print(tx->rm, &tx->name);
     if (name_keep(tx->rm, &tx->name) != STATUS_SUCCESS) {

@@ -292,28 +292,19 @@ struct making {
     struct explanation why;
 };
 
-/* An idle session may have been lost long ago: once more, then, with a new one. */
+/* On one of ours BEGIN is said with the first statement. */
 static NTSTATUS
-session_begin(struct making *making, struct session **out)
+session_get(struct making *making, struct session **out)
 {
-    for (bool is_first = true;; is_first = false) {
-        struct session *session;
-        NTSTATUS status;
+    NTSTATUS status;
 
-        if (making->connection)
-            TRY(session_borrow(making->rm, making->connection, &making->why, &session));
-        else
-            TRY(session_take(making->rm, &making->why, &session));
-        status = session_say(session, "BEGIN", "BEGIN", &making->why);
-        if (status == STATUS_SUCCESS) {
-            *out = session;
-            return STATUS_SUCCESS;
-        }
-        session_release(making->rm, session);
-        if (making->connection || !is_first || status != STATUS_RM_DISCONNECTED)
-            return status;
-        session_close_idle(making->rm);
-    }
+    if (!making->connection)
+        return session_take(making->rm, &making->why, out);
+    TRY(session_borrow(making->rm, making->connection, &making->why, out));
+    status = session_say(*out, "BEGIN", "BEGIN", &making->why);
+    if (status != STATUS_SUCCESS)
+        session_release(making->rm, *out);
+    return status;
 }
 
 static NTSTATUS
@@ -323,10 +314,11 @@ make(void *argument, const struct ktm_rm_key *key, void **work)
     struct ktm_postgres_tx *tx;
     struct session *session;
 
-    TRY(session_begin(making, &session));
+    TRY(session_get(making, &session));
     tx = calloc(1, sizeof(*tx));
     if (!tx) {
-        PQclear(PQexec(session->connection, "ROLLBACK"));
+        if (making->connection)
+            PQclear(PQexec(session->connection, "ROLLBACK"));
         session_release(making->rm, session);
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     }
@@ -336,6 +328,8 @@ make(void *argument, const struct ktm_rm_key *key, void **work)
     tx->transaction = making->transaction;
     tx->owns_transaction = making->owns_transaction;
     tx->session = session;
+    tx->is_begun = making->connection;
+    tx->is_plain = !making->connection;
     pthread_mutex_init(&tx->mutex, NULL);
     atomic_fetch_add(&making->rm->references, 1);
     *work = tx;

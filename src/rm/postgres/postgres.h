@@ -27,6 +27,8 @@
 
 #define PATIENCE_MS 10000u /* when nobody says */
 
+#define VOTE_WAITS "'5s'" /* for locks, when there is no other limit */
+
 #define GID_SIZE 200 /* what PostgreSQL allows, with the NUL */
 
 /* Where a session has led to. A number of a transaction means something only there. */
@@ -42,6 +44,8 @@ struct session {
     PGcancel *cancel;
     struct place place;
     bool is_ours; /* else of the application */
+    bool is_apt;  /* our own words are prepared in it, and nobody has said anything but queries and
+                     changes that could have removed them */
 };
 
 /* A prepared transaction, or one that may be. */
@@ -96,6 +100,10 @@ struct ktm_postgres_tx {
     pthread_mutex_t mutex;
     struct session *session; /* NULL: has voted or ended */
     _Atomic unsigned state;  /* enum ktm_postgres_state */
+    bool is_begun;           /* BEGIN was said */
+    bool is_plain;           /* only changes have been said: nobody has taken another role */
+    bool has_limit;          /* to the waiting for locks */
+    uint64_t xid;            /* 0: there is none yet, or it is not known */
     bool is_lent;            /* the application uses the connection itself */
     pthread_t borrower;
     bool was_told; /* that it is not finished */
@@ -166,6 +174,21 @@ void session_close_idle(struct ktm_postgres_rm *rm); /* all */
 /* A statement with this command tag. What else it answers is a failure. */
 NTSTATUS session_say(struct session *session, const char *tag, const char *sql,
                      struct explanation *why) must_use;
+/* What is said in every transaction. */
+enum words {
+    WORDS_BEGIN,
+    WORDS_NUMBER, /* of the transaction, NULL: it has none; the role; whether there is a limit to
+                     the waiting for locks */
+    WORDS_VOTE,   /* the first two, just before a vote; from now on there is a limit */
+    WORDS_COUNT,
+};
+/* Its answer, as PQexec gives it. To be cleared. */
+PGresult *session_ask_words(struct session *session, enum words words);
+/* One statement, in one round trip with BEGIN before it and WORDS_NUMBER behind it; '*number' is
+ * NULL where that was not reached, 'number' NULL: not wanted. On a session that is apt. Both are to
+ * be cleared. */
+PGresult *session_ask_together(struct session *session, bool begins, const char *sql, int count,
+                               const char *const *values, PGresult **number);
 /* The two halves of that: sends it; waits for what it has come to. */
 void session_send(struct session *session, const char *sql);
 NTSTATUS session_hear(struct session *session, const char *tag, struct explanation *why) must_use;
@@ -217,9 +240,13 @@ NTSTATUS statement_run(struct ktm_postgres_tx *tx, const char *text, size_t coun
 
 extern const struct ktm_rm_author postgres_author, postgres_author_without_alone;
 
-/* Before a vote: can it be, and what is the number of the transaction; 0: nothing was changed. What
- * cannot be has been undone, and said why. */
-NTSTATUS tx_number(struct ktm_postgres_tx *tx, uint64_t *xid) must_use;
+/* Before a vote: can it be, and what is the number of the transaction, 'xid'; 0: nothing was
+ * changed. What cannot be has been undone, and said why. */
+NTSTATUS tx_number(struct ktm_postgres_tx *tx) must_use;
+/* What is to be said first by who may now have to wait for locks. */
+const char *tx_limit(const struct ktm_postgres_tx *tx);
+/* Whether the role of the resource manager can end what this one prepares. */
+bool tx_is_role_fit(const struct ktm_postgres_tx *tx, const char *role);
 /* Nothing was promised: rolls the session's transaction back and gives the session away. */
 void tx_undo(struct ktm_postgres_tx *tx, enum ktm_postgres_state state);
 void tx_hold(struct ktm_postgres_tx *tx);

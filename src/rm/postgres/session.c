@@ -4,6 +4,7 @@
 #include "rm/postgres/postgres.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,92 @@ session_say(struct session *session, const char *tag, const char *sql, struct ex
 {
     session_send(session, sql);
     return session_hear(session, tag, why);
+}
+
+/* ---- what is said in every transaction ---- */
+
+/* The vote: what was written to a foreign table has no number here; with one it is asked to prepare,
+ * and refused in the server's words [PG-12]. */
+static const struct {
+    const char *name, *sql;
+} words_of[] = {
+    [WORDS_BEGIN] = {"ktm_begin", "BEGIN"},
+    [WORDS_NUMBER] = {"ktm_number", "SELECT pg_current_xact_id_if_assigned(), current_user,"
+                                    " current_setting('lock_timeout') <> '0'"},
+    [WORDS_VOTE] =
+        {"ktm_vote",
+         "SELECT CASE WHEN EXISTS (SELECT FROM pg_foreign_table) AND EXISTS"
+         " (SELECT FROM pg_locks JOIN pg_foreign_table ON ftrelid = relation"
+         " WHERE pid = pg_backend_pid() AND mode NOT IN ('AccessShareLock', 'RowShareLock'))"
+         " THEN pg_current_xact_id() ELSE pg_current_xact_id_if_assigned() END, current_user,"
+         " CASE current_setting('lock_timeout') WHEN '0'"
+         " THEN set_config('lock_timeout', " VOTE_WAITS ", true) END"},
+};
+
+static void
+make_apt(struct session *session)
+{
+    session->is_apt = true;
+    for (int i = 0; i < WORDS_COUNT; i++) {
+        PGresult *result =
+            PQprepare(session->connection, words_of[i].name, words_of[i].sql, 0, NULL);
+
+        session->is_apt = session->is_apt && PQresultStatus(result) == PGRES_COMMAND_OK;
+        PQclear(result);
+    }
+}
+
+PGresult *
+session_ask_words(struct session *session, enum words words)
+{
+    if (session->is_apt)
+        return PQexecPrepared(session->connection, words_of[words].name, 0, NULL, NULL, NULL, 0);
+    return PQexec(session->connection, words_of[words].sql);
+}
+
+static void
+send_words(struct session *session, enum words words)
+{
+    (void)!PQsendQueryPrepared(session->connection, words_of[words].name, 0, NULL, NULL, NULL, 0);
+}
+
+/* In a pipeline each statement has one answer, with NULL behind it. */
+static PGresult *
+next_answer(struct session *session)
+{
+    PGresult *result = PQgetResult(session->connection);
+
+    if (result)
+        PQclear(PQgetResult(session->connection));
+    return result;
+}
+
+PGresult *
+session_ask_together(struct session *session, bool begins, const char *sql, int count,
+                     const char *const *values, PGresult **number)
+{
+    PGconn *connection = session->connection;
+    PGresult *begun, *result;
+
+    (void)!PQenterPipelineMode(connection);
+    if (begins)
+        send_words(session, WORDS_BEGIN);
+    (void)!PQsendQueryParams(connection, sql, count, NULL, values, NULL, NULL, 0);
+    if (number)
+        send_words(session, WORDS_NUMBER);
+    (void)!PQpipelineSync(connection);
+    begun = begins ? next_answer(session) : NULL;
+    result = next_answer(session);
+    if (begins && PQresultStatus(begun) != PGRES_COMMAND_OK) {
+        PQclear(result);
+        result = give(begun);
+    }
+    PQclear(begun);
+    if (number)
+        *number = next_answer(session);
+    PQclear(PQgetResult(connection)); /* the end of the pipeline */
+    (void)!PQexitPipelineMode(connection);
+    return result;
 }
 
 /* ---- where it leads to ---- */
@@ -210,6 +297,7 @@ session_open(struct ktm_postgres_rm *rm, struct explanation *why, struct session
         session_close(session);
         return status;
     }
+    make_apt(session);
     *out = session;
     return STATUS_SUCCESS;
 }
@@ -258,11 +346,22 @@ session_close_idle(struct ktm_postgres_rm *rm)
         session_close(session);
 }
 
+/* What a server says to somebody who is idle is hardly ever anything but farewell. */
+static bool
+is_silent(const struct session *session)
+{
+    struct pollfd poll_it = {.fd = PQsocket(session->connection), .events = POLLIN};
+
+    return poll(&poll_it, 1, 0) == 0;
+}
+
 NTSTATUS
 session_take(struct ktm_postgres_rm *rm, struct explanation *why, struct session **out)
 {
-    struct session *session = session_take_idle(rm);
+    struct session *session;
 
+    while ((session = session_take_idle(rm)) && !is_silent(session))
+        session_close(session);
     if (!session)
         return session_open(rm, why, out);
     *out = session;

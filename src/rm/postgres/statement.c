@@ -55,10 +55,69 @@ judge(struct ktm_postgres_tx *tx, const PGresult *result)
 }
 
 static NTSTATUS
+begin_work(struct ktm_postgres_tx *tx)
+{
+    PGresult *result;
+    NTSTATUS status = STATUS_SUCCESS;
+
+    if (tx->is_begun)
+        return STATUS_SUCCESS;
+    tx->is_begun = true; /* whatever comes of it */
+    result = session_ask_words(tx->session, WORDS_BEGIN);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        status = explain_result(&tx->why, tx->session->connection, result, "BEGIN");
+    PQclear(result);
+    return status;
+}
+
+/* Known as soon as something was changed; what is more is asked at the vote. */
+static void
+learn_number(struct ktm_postgres_tx *tx, const PGresult *number)
+{
+    if (number && PQresultStatus(number) == PGRES_FATAL_ERROR) { /* our words were removed */
+        tx->session->is_apt = false;
+        (void)!explain_result(&tx->why, tx->session->connection, number, "asking what changed");
+    }
+    if (PQresultStatus(number) != PGRES_TUPLES_OK || PQgetisnull(number, 0, 0))
+        return;
+    tx->xid = strtoull(PQgetvalue(number, 0, 0), NULL, 10);
+    tx->has_limit = PQgetvalue(number, 0, 2)[0] == 't';
+    tx->is_plain = tx->is_plain && tx_is_role_fit(tx, PQgetvalue(number, 0, 1));
+}
+
+/* The statement; and, where that can be, BEGIN and the question for the number along with it. */
+static NTSTATUS
+ask_server(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
+           const char *const *values, PGresult **out)
+{
+    struct session *session = tx->session;
+    enum sql_sort sort = sql_sort(sql, SQL_POSTGRES);
+    bool wants_number = sort == SQL_CHANGE && tx->xid == 0;
+    PGresult *number = NULL;
+
+    tx->is_plain = tx->is_plain && sort == SQL_CHANGE;
+    session->is_apt = session->is_apt && sort != SQL_OTHER;
+    if (session->is_apt && (wants_number || !tx->is_begun)) {
+        bool begins = !tx->is_begun;
+
+        tx->is_begun = true;
+        *out = session_ask_together(session, begins, sql, count, values,
+                                    wants_number ? &number : NULL);
+        learn_number(tx, number);
+        PQclear(number);
+        return STATUS_SUCCESS;
+    }
+    TRY(begin_work(tx));
+    *out = count || is_one
+               ? PQexecParams(session->connection, sql, count, NULL, values, NULL, NULL, 0)
+               : PQexec(session->connection, sql);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
 exec_locked(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
             const char *const *values, PGresult **out)
 {
-    PGconn *connection;
     PGresult *result;
     NTSTATUS status;
 
@@ -68,9 +127,7 @@ exec_locked(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
         tx_undo(tx, (enum ktm_postgres_state)atomic_load(&tx->state));
         return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     }
-    connection = tx->session->connection;
-    result = count || is_one ? PQexecParams(connection, sql, count, NULL, values, NULL, NULL, 0)
-                             : PQexec(connection, sql);
+    TRY(ask_server(tx, sql, is_one, count, values, &result));
     status = judge(tx, result);
     if (status == STATUS_SUCCESS && out)
         *out = result;
@@ -145,8 +202,10 @@ ktm_postgres_connection(struct ktm_postgres_tx *tx)
     if (!tx || tx->rm->process != getpid())
         return NULL;
     pthread_mutex_lock(&tx->mutex);
-    if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE && tx->session && !tx->is_asked) {
+    if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE && tx->session && !tx->is_asked &&
+        begin_work(tx) == STATUS_SUCCESS) {
         connection = tx->session->connection;
+        tx->session->is_apt = tx->is_plain = false;
         tx->is_lent = true;
         tx->borrower = pthread_self();
     }

@@ -131,7 +131,7 @@ sql_next(const char *text, enum sql_dialect dialect, const char **statement, siz
     return at;
 }
 
-/* ---- what may not be said ---- */
+/* ---- words ---- */
 
 /* The next word, in capitals. */
 static const char *
@@ -146,6 +146,30 @@ take_word(const char *at, enum sql_dialect dialect, char word[16])
     word[size] = '\0';
     return at;
 }
+
+enum sql_sort
+sql_sort(const char *text, enum sql_dialect dialect)
+{
+    static const char *const changes[] = {"INSERT", "UPDATE", "DELETE", "MERGE", "REPLACE"};
+    static const char *const queries[] = {"SELECT", "WITH", "VALUES", "TABLE"};
+    const char *statement, *after;
+    char word[16];
+    size_t size;
+
+    after = sql_next(text, dialect, &statement, &size);
+    if (!after || sql_next(after, dialect, &(const char *){NULL}, &size))
+        return SQL_OTHER;
+    take_word(statement, dialect, word);
+    for (size_t i = 0; i < ARRAY_SIZE(changes); i++)
+        if (strcmp(word, changes[i]) == 0)
+            return SQL_CHANGE;
+    for (size_t i = 0; i < ARRAY_SIZE(queries); i++)
+        if (strcmp(word, queries[i]) == 0)
+            return SQL_QUERY;
+    return SQL_OTHER;
+}
+
+/* ---- what may not be said ---- */
 
 bool
 sql_ends_transaction(const char *statement, enum sql_dialect dialect)

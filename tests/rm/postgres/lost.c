@@ -30,7 +30,7 @@ open_over(struct scene *scene, struct wire *wire)
 
 TEST(a_vote_whose_answer_is_lost_is_no_and_nothing_stays_prepared) /* PG-16 */
 {
-    static const char *const words[] = {"PREPARE TRANSACTION", "pg_current_xact_id"};
+    static const char *const words[] = {"PREPARE TRANSACTION", "ktm_vote"};
     static struct wire wire;
     struct scene scene;
 
@@ -42,6 +42,8 @@ TEST(a_vote_whose_answer_is_lost_is_no_and_nothing_stays_prepared) /* PG-16 */
             HANDLE transaction = scene_begin(&scene, &tx);
 
             scene_add(tx, 1, -7);
+            if (word == words + 1) /* else the vote asks nothing */
+                EXPECT_OK(ktm_postgres_exec(tx, "SELECT 1", 0, NULL, NULL));
             wire_lose(&wire, *word, before);
             EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED,
                           NtCommitTransaction(transaction, TRUE));
@@ -58,6 +60,34 @@ TEST(a_vote_whose_answer_is_lost_is_no_and_nothing_stays_prepared) /* PG-16 */
             postgres_ask(&scene.server, "UPDATE account SET amount = 100"); /* no lock is left */
         }
     EXPECT_EQ(0, scene.reports);
+    scene_end(&scene);
+}
+
+TEST(a_first_change_whose_answer_is_lost_is_the_end_of_its_transaction)
+{
+    static const char *const words[] = {"ktm_begin", "ktm_number"};
+    static struct wire wire;
+    struct scene scene;
+
+    scene_prepare(&scene, NULL);
+    open_over(&scene, &wire);
+    EACH (word, words)
+        for (int before = 0; before < 2; before++) {
+            struct ktm_postgres_tx *tx;
+            HANDLE transaction = scene_begin(&scene, &tx);
+
+            wire_lose(&wire, *word, before);
+            EXPECT_STATUS(STATUS_RM_DISCONNECTED,
+                          ktm_postgres_exec(tx, "UPDATE account SET amount = 0", 0, NULL, NULL));
+            EXPECT(wire_has_lost(&wire));
+            EXPECT(ktm_postgres_error(tx, NULL, 0) > 0);
+            EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED,
+                          NtCommitTransaction(transaction, TRUE));
+            EXPECT_EQ(KTM_POSTGRES_ROLLED_BACK, ktm_postgres_state(tx));
+            scene_finish(tx, transaction);
+            EXPECT_EQ(100, scene_amount(&scene, 1));
+        }
+    EXPECT_EQ(0, scene_prepared(&scene));
     scene_end(&scene);
 }
 

@@ -424,12 +424,12 @@ TEST(a_prepare_under_way_does_not_survive_its_run) /* PG-19 */
         pay(&scene);
         _exit(0);
     }
-    scene_wait_for_statement(&scene, "PREPARE TRANSACTION%");
+    scene_wait_for_statement(&scene, "SET LOCAL%PREPARE TRANSACTION%");
     kill(child, SIGKILL);
     EXPECT_EQ(child, waitpid(child, &status, 0));
     scene_open(&scene);
     EXPECT_EQ(0, postgres_count(&scene.server, "SELECT count(*) FROM pg_stat_activity WHERE query "
-                                               "LIKE 'PREPARE TRANSACTION%'"));
+                                               "LIKE 'SET LOCAL%PREPARE TRANSACTION%'"));
     MOMENT(3500);
     EXPECT_EQ(0, scene_prepared(&scene));
     EXPECT_EQ(100, scene_amount(&scene, 1));

@@ -75,6 +75,31 @@ TEST(what_begins_or_ends_a_transaction_is_known)
     EXPECT(sql_ends_transaction("/*!40101 SELECT */", SQL_MARIADB) == false);
 }
 
+TEST(a_statement_is_sorted_by_its_first_word)
+{
+    static const char *const changes[] = {
+        "INSERT INTO t VALUES (1)", " /* x */ update t SET a = ';'", "-- x\nDelete FROM t;\n ;",
+        "merge INTO t", "REPLACE t VALUES (1)"};
+    static const char *const queries[] = {"SELECT 1", "with x AS (SELECT 1) DELETE FROM t",
+                                          "VALUES (1);", "TABLE t"};
+    static const char *const others[] = {"",
+                                         ";",
+                                         "INSERT INTO t VALUES (1); DELETE FROM t",
+                                         "SELECT 1; DEALLOCATE ALL",
+                                         "(SELECT 1)",
+                                         "COPY t FROM STDIN",
+                                         "DISCARD ALL",
+                                         "updates",
+                                         "SET ROLE nobody"};
+
+    EACH (text, changes)
+        EXPECT_EQ(SQL_CHANGE, sql_sort(*text, SQL_POSTGRES));
+    EACH (text, queries)
+        EXPECT_EQ(SQL_QUERY, sql_sort(*text, SQL_POSTGRES));
+    EACH (text, others)
+        EXPECT_EQ(SQL_OTHER, sql_sort(*text, SQL_POSTGRES));
+}
+
 /* ---- connection strings ---- */
 
 static NTSTATUS

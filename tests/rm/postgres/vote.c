@@ -212,6 +212,36 @@ TEST(a_statement_that_ends_the_transaction_is_refused)
     scene_end(&scene);
 }
 
+/* What we ask in every transaction is prepared in our sessions, and somebody may remove that. */
+TEST(words_of_ours_that_were_removed_cost_one_transaction_at_most)
+{
+    static const char *const removing[] = {"DEALLOCATE ALL", "SELECT remove_all()"};
+    struct scene scene;
+
+    scene_start(&scene, NULL);
+    postgres_ask(&scene.server, "CREATE FUNCTION remove_all() RETURNS int LANGUAGE plpgsql AS"
+                                " $$BEGIN EXECUTE 'DEALLOCATE ALL'; RETURN 1; END$$");
+    EACH (sql, removing) {
+        for (int round = 0; round < 3; round++) {
+            struct ktm_postgres_tx *tx;
+            HANDLE transaction = scene_begin(&scene, &tx);
+            bool is_secret = sql == removing + 1 && round == 0;
+
+            if (round == 0)
+                EXPECT_OK(ktm_postgres_exec(tx, *sql, 0, NULL, NULL));
+            scene_add(tx, 1, 1);
+            EXPECT_STATUS(is_secret ? STATUS_TRANSACTION_ALREADY_ABORTED : STATUS_SUCCESS,
+                          NtCommitTransaction(transaction, TRUE));
+            EXPECT(!is_secret || strstr(error_of(tx), "asking what changed"));
+            scene_finish(tx, transaction);
+        }
+        scene_close(&scene); /* new sessions */
+        scene_open(&scene);
+    }
+    EXPECT_EQ(105, scene_amount(&scene, 1));
+    scene_end(&scene);
+}
+
 /* A foreign table of the same server: the way to write to elsewhere. */
 static bool
 make_foreign_table(struct scene *scene)
