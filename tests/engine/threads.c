@@ -268,6 +268,7 @@ struct clients {
 
 struct pair {
     struct part parts[2];
+    struct object *held[2]; /* enlistments that somebody may still want to answer for */
     struct pair *next;
 };
 
@@ -290,6 +291,9 @@ pairs_free(struct clients *clients)
 
     for (; pair; pair = next) {
         next = pair->next;
+        for (int i = 0; i < 2; i++)
+            if (pair->held[i])
+                engine_release(pair->held[i]);
         free(pair);
     }
 }
@@ -302,13 +306,19 @@ commit_and_wait(void *context)
 
     for (int turn = 0; turn < TURNS; turn++) {
         struct engine_tx_options options = {.tm = clients->house->tm};
-        struct part parts[2] = {{.votes_no = draw(&random) % 8 == 0}, {.votes_no = false}};
+        /* Who has taken PREPARE out of the queue may look at it after ROLLBACK was answered. */
+        struct pair *pair = pair_make(clients);
+        struct part *parts = pair->parts;
         struct object *tx = NULL;
         NTSTATUS status;
 
+        parts[0].votes_no = draw(&random) % 8 == 0;
         EXPECT_OK(engine_tx_create(clients->house->engine, &options, &tx));
-        for (int i = 0; i < 2; i++)
+        for (int i = 0; i < 2; i++) {
             EXPECT_OK(enlist(clients->rms[i], tx, &parts[i]));
+            pair->held[i] = atomic_load(&parts[i].en);
+            engine_hold(pair->held[i]);
+        }
         status = engine_tx_commit(tx, true); /* SIG-05 INV-15 */
         EXPECT_STATUS(parts[0].votes_no ? STATUS_TRANSACTION_ALREADY_ABORTED : STATUS_SUCCESS,
                       status);
@@ -359,6 +369,7 @@ with_queues(bool is_volatile)
         engine_handle_close(clients.rms[i]);
     }
     crew_join(&servers);
+    pairs_free(&clients);
     for (uint32_t i = 0; i < 2; i++)
         engine_release(clients.rms[i]);
     expect_nothing_left(&house);
@@ -393,6 +404,7 @@ with_callbacks(bool is_volatile)
         crew_start(&crew, commit_and_wait, &clients);
     crew_join(&crew);
     EXPECT_EQ(CLIENTS * TURNS, clients.committed + clients.aborted);
+    pairs_free(&clients);
     for (uint32_t i = 0; i < 2; i++)
         engine_handle_close(clients.rms[i]);
     expect_nothing_left(&house);

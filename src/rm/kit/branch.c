@@ -49,8 +49,9 @@ branch_state(struct branch *branch)
 static void
 state_set(struct branch *branch, enum branch_state state)
 {
-    atomic_store(&branch->state, state);
-    sys_wake(&branch->state, INT_MAX);
+    /* See wait_until_enlisted. */
+    if (atomic_exchange(&branch->state, state) == BRANCH_ENLISTING)
+        sys_wake(&branch->state, INT_MAX);
 }
 
 void

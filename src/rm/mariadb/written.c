@@ -14,7 +14,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 static NTSTATUS
 count_writes(struct session *session, uint64_t *out, struct explanation *why)
@@ -41,13 +40,7 @@ count_writes(struct session *session, uint64_t *out, struct explanation *why)
 static bool
 is_change(const char *sql)
 {
-    static const char *const words[] = {"UPDATE", "INSERT", "DELETE", "REPLACE"};
-
-    sql += strspn(sql, " \t\r\n");
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (strncasecmp(sql, words[i], strlen(words[i])) == 0)
-            return true;
-    return false;
+    return sql_sort(sql, SQL_MARIADB) == SQL_CHANGE;
 }
 
 NTSTATUS
