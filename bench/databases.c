@@ -521,7 +521,7 @@ main(int argc, char **argv)
     struct shape shapes[] = {{"PostgreSQL + MariaDB", {&pg, &maria}, 2, true},
                              {"PostgreSQL + PostgreSQL", {&pg, &pg2}, 2, true},
                              {"MariaDB + MariaDB", {&maria, &maria2}, 2, true},
-                             {"PostgreSQL", {&pg}, 1, false},
+                             {"PostgreSQL alone", {&pg}, 1, false},
                              {"MariaDB", {&maria}, 1, false},
                              {"PostgreSQL + SQLite", {&pg, &lite}, 2, false},
                              {"SQLite", {&lite}, 1, false}};
