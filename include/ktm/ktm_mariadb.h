@@ -17,7 +17,7 @@
  * rolled back. MariaDB itself says only that it does not know the branch, and says so too while
  * the connection that prepared it is still there. After a restart ktm_mariadb_open finds what is
  * prepared with XA RECOVER, by the GUIDs in its name, and finishes it; then it removes the rows
- * that nobody will ask for any more, and some hundred at a time while the process lives. Branches
+ * that nobody will ask for any more. While the process lives such rows are used again. Branches
  * are always asked in two phases: XA COMMIT ONE PHASE is not safe with the binary log (MDEV-31921).
  *
  * What the server needs: MariaDB 10.5 or later, InnoDB, innodb_flush_log_at_trx_commit 1. Changes

@@ -104,13 +104,15 @@ hear_prepared(struct ktm_mariadb_tx *tx)
     struct session *session = tx->session;
     struct explanation rest = {0};
     NTSTATUS sign = session_hear(session, "writing the sign", &tx->why);
-    NTSTATUS end = session_hear(session, "XA END", sign == STATUS_SUCCESS ? &tx->why : &rest);
-    NTSTATUS status = session_hear(
-        session, "XA PREPARE", sign == STATUS_SUCCESS && end == STATUS_SUCCESS ? &tx->why : &rest);
+    NTSTATUS written = sign == STATUS_SUCCESS ? sign_is_written(tx) : sign;
+    NTSTATUS end = session_hear(session, "XA END", written == STATUS_SUCCESS ? &tx->why : &rest);
+    NTSTATUS status =
+        session_hear(session, "XA PREPARE",
+                     written == STATUS_SUCCESS && end == STATUS_SUCCESS ? &tx->why : &rest);
 
     if (session->is_lost)
         return lost(tx);
-    TRY(sign);
+    TRY(written);
     TRY(end);
     TRY(status);
     /* A storage engine that knows no XA says so in a warning only. */
@@ -159,8 +161,13 @@ prepare_locked(struct ktm_mariadb_tx *tx)
         tx_undo(tx, KTM_MARIADB_READ_ONLY);
         return KTM_RM_READ_ONLY;
     }
-    if (was_active)
+    if (was_active) {
+        bool is_known = tx->session; /* what it has come to */
+
         tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
+        if (is_known)
+            sign_put_back(tx);
+    }
     return KTM_RM_NO;
 }
 
@@ -212,7 +219,9 @@ finish_prepared(struct ktm_mariadb_tx *tx, bool commit)
         report(tx->rm, KTM_MARIADB_DAMAGED, &tx->id, commit, tx->why.text);
     atomic_store(&tx->state, (finished == FINISHED) == commit ? KTM_MARIADB_COMMITTED
                                                               : KTM_MARIADB_ROLLED_BACK);
-    sign_retire(tx->rm, &tx->xid.key, finished == FINISHED && commit);
+    if (finished == FINISHED && !commit)
+        sign_put_back(tx);
+    sign_retire(tx, finished == FINISHED && commit);
     if (tx->was_told)
         trouble_is_over(tx->rm);
     outcome_tend_orphans(tx->rm);
@@ -351,7 +360,8 @@ tx_release(struct ktm_mariadb_tx *tx)
         session_release(rm, give(tx->session));
     }
     tx_undo(tx, (enum ktm_mariadb_state)atomic_load(&tx->state));
-    sign_retire(rm, &tx->xid.key, false);
+    sign_retire(tx, false);
+    free(tx->row);
     pthread_mutex_destroy(&tx->mutex);
     free(tx);
     rm_release(rm);

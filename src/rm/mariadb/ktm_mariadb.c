@@ -32,6 +32,7 @@ rm_release(struct ktm_mariadb_rm *rm)
     left_destroy(&rm->asked);
     left_destroy(&rm->done);
     left_destroy(&rm->retiring);
+    left_destroy(&rm->free);
     pthread_mutex_destroy(&rm->mutex);
     pthread_mutex_destroy(&rm->reserve_mutex);
     place_free(&rm->server);
@@ -158,6 +159,7 @@ rm_create(const struct ktm_mariadb_server *server, const struct ktm_mariadb_opti
     list_init(&rm->asked);
     list_init(&rm->done);
     list_init(&rm->retiring);
+    list_init(&rm->free);
     rm->done_enough = DONE_ENOUGH;
     home_init(&rm->home);
     pthread_mutex_init(&rm->mutex, NULL);

@@ -38,7 +38,8 @@ struct session {
     int slot;             /* SLOT_NONE: no lock is held */
     bool is_ours;         /* else of the application */
     bool is_lost;
-    bool is_spoiled; /* something was left on it: not for anybody else */
+    bool is_spoiled;  /* something was left on it: not for anybody else */
+    uint64_t changed; /* rows, by what was heard last */
 };
 
 /* A branch, prepared or to be. */
@@ -56,7 +57,7 @@ struct left {
 };
 
 #define PATIENCE_MS 10000u /* when nobody says */
-#define DONE_ENOUGH 256u   /* signs that are removed together */
+#define DONE_ENOUGH 64u    /* signs that are looked at together */
 
 struct ktm_mariadb_rm {
     _Atomic unsigned references;
@@ -78,6 +79,7 @@ struct ktm_mariadb_rm {
     size_t done_count, done_enough; /* when it is time to remove signs */
     struct list retiring;           /* those of 'done' that KTM had forgotten when ... */
     GUID retired_by;                /* ... this transaction was asked for its vote */
+    struct list free;               /* struct left: signs that are nobody's */
     struct explanation why;
     uint8_t slots[SLOT_MAX / 8]; /* those in use */
 
@@ -109,6 +111,7 @@ struct ktm_mariadb_tx {
     bool is_plain;    /* changes only, of tables that can be rolled back */
     bool is_tracked;  /* the server tells which kind they are */
     uint64_t changed; /* rows, by the last statement */
+    struct left *row; /* nobody's until now, and the sign when this one is committed */
     struct xid xid;
     struct explanation why;
 };
@@ -190,18 +193,21 @@ NTSTATUS sign_make_table(struct ktm_mariadb_rm *rm, struct session *session,
  * RM_METADATA_CORRUPT. */
 NTSTATUS sign_of_home(struct ktm_mariadb_rm *rm, struct session *session,
                       struct explanation *why) must_use;
-/* The statement that writes the sign of a transaction. */
-void sign_statement(const struct ktm_mariadb_tx *tx, char sql[SIGN_SIZE]);
+/* The statement that writes the sign of a transaction: a row of its own, or one that is nobody's.
+ * Once; when it was heard, whether it has; and when it was rolled back, or never said. */
+void sign_statement(struct ktm_mariadb_tx *tx, char sql[SIGN_SIZE]);
+NTSTATUS sign_is_written(struct ktm_mariadb_tx *tx) must_use;
+void sign_put_back(struct ktm_mariadb_tx *tx);
 enum sign { SIGN_THERE, SIGN_ABSENT, SIGN_UNKNOWN };
 /* Waits for who holds it: an answer is final. */
 enum sign sign_look(struct ktm_mariadb_rm *rm, struct session *session, const GUID *transaction,
                     struct explanation *why);
 /* Removes the signs of older runs that this start was not asked for. */
 void sign_sweep(struct ktm_mariadb_rm *rm, struct session *session);
-/* Signs of this run that nobody will ask for. It votes: those that KTM has forgotten are chosen. It
- * is finished, or let go: with its commit what was chosen is removed. */
+/* Signs of this run that nobody will ask for. A transaction votes: those that KTM has forgotten are
+ * chosen. It is finished, or let go: with its commit what was chosen is nobody's. */
 void sign_choose(struct ktm_mariadb_rm *rm, const GUID *transaction);
-void sign_retire(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool is_committed);
+void sign_retire(struct ktm_mariadb_tx *tx, bool is_committed);
 
 /* ---- outcome.c ---- */
 

@@ -67,8 +67,11 @@ session_send(struct session *session, const char *sql, struct explanation *why)
 NTSTATUS
 session_hear(struct session *session, const char *what, struct explanation *why)
 {
-    if (mysql_read_query_result(session->connection) == 0 && drop_results(session->connection))
-        return STATUS_SUCCESS;
+    if (mysql_read_query_result(session->connection) == 0) {
+        session->changed = mysql_affected_rows(session->connection);
+        if (drop_results(session->connection))
+            return STATUS_SUCCESS;
+    }
     return refused(session, what, why);
 }
 

@@ -12,11 +12,11 @@
  * everything, what an older run wrote and this start was not asked for will never be asked for:
  * KTM has forgotten it durably.
  *
- * A run that lasts for months removes its own in between. When KTM does not know a transaction any
- * more it has written that to its log, behind which the record of every later commit comes. So what
- * was forgotten when a transaction voted is forgotten durably when that one is told to commit, and
- * those signs go then, some hundred at a time. One more row, of the transaction 0, says that this
- * is the database of this home.
+ * A run that lasts for months writes over its own. When KTM does not know a transaction any more it
+ * has written that to its log, behind which the record of every later commit comes. So what was
+ * forgotten when a transaction voted is forgotten durably when that one is told to commit: from
+ * then on those rows are nobody's, and each becomes the sign of a later transaction. One more row,
+ * of the transaction 0, says that this is the database of this home.
  */
 #include "rm/mariadb/mariadb.h"
 
@@ -120,10 +120,57 @@ sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, struct explanat
 
 /* ---- signs of branches ---- */
 
-void
-sign_statement(const struct ktm_mariadb_tx *tx, char sql[SIGN_SIZE])
+static struct left *
+free_take(struct ktm_mariadb_rm *rm)
 {
-    insert_statement(tx->rm, &tx->id, tx->rm->home.incarnation, sql);
+    struct left *left = NULL;
+
+    pthread_mutex_lock(&rm->mutex);
+    if (!list_is_empty(&rm->free)) {
+        left = list_first(&rm->free, struct left, in_list);
+        list_remove(&left->in_list);
+    }
+    pthread_mutex_unlock(&rm->mutex);
+    return left;
+}
+
+void
+sign_statement(struct ktm_mariadb_tx *tx, char sql[SIGN_SIZE])
+{
+    char id[HEX_SIZE], which[160];
+
+    tx->row = free_take(tx->rm);
+    if (!tx->row) {
+        insert_statement(tx->rm, &tx->id, tx->rm->home.incarnation, sql);
+        return;
+    }
+    guid_hex(&tx->id, id);
+    where(tx->rm, &tx->row->key.transaction, which);
+    snprintf(sql, SIGN_SIZE, "UPDATE %s SET transaction = X'%s', written = NOW() WHERE %s",
+             tx->rm->sign_table, id, which);
+}
+
+NTSTATUS
+sign_is_written(struct ktm_mariadb_tx *tx)
+{
+    if (tx->session->changed == 1)
+        return STATUS_SUCCESS;
+    free(give(tx->row)); /* it is not there any more */
+    return explain(&tx->why, status_raise(STATUS_TRANSACTION_NOT_ACTIVE),
+                   "somebody has removed rows of this resource manager from %s",
+                   tx->rm->sign_table);
+}
+
+void
+sign_put_back(struct ktm_mariadb_tx *tx)
+{
+    struct left *row = give(tx->row);
+
+    if (!row)
+        return;
+    pthread_mutex_lock(&tx->rm->mutex);
+    list_append(&tx->rm->free, &row->in_list);
+    pthread_mutex_unlock(&tx->rm->mutex);
 }
 
 enum sign
@@ -287,54 +334,24 @@ done_put_back(struct ktm_mariadb_rm *rm, struct list *list)
     pthread_mutex_unlock(&rm->mutex);
 }
 
-/* One by one, by their key, so that no other row is looked at: it may be locked by a branch. In one
- * commit, and one question. To be freed; NULL: no memory. */
-static char *
-retire_statement(const struct ktm_mariadb_rm *rm, struct list *list)
+static void
+free_add(struct ktm_mariadb_rm *rm, struct list *list)
 {
-    char *sql = NULL, which[160];
-    size_t size;
-    FILE *text = open_memstream(&sql, &size);
-    struct left *left;
-
-    if (!text)
-        return NULL;
-    fprintf(text, "BEGIN NOT ATOMIC START TRANSACTION; ");
-    LIST_EACH (left, list, in_list) {
-        where(rm, &left->key.transaction, which);
-        fprintf(text, "DELETE FROM %s WHERE %s; ", rm->sign_table, which);
-    }
-    fprintf(text, "COMMIT; END");
-    if (fclose(text) == 0)
-        return sql;
-    free(sql);
-    return NULL;
+    pthread_mutex_lock(&rm->mutex);
+    list_move(list, &rm->free);
+    pthread_mutex_unlock(&rm->mutex);
 }
 
-/* What cannot be removed now is removed by the next start. */
+/* Its row is the transaction's sign now. */
 static void
-signs_remove(struct ktm_mariadb_rm *rm, struct list *list)
+done_add(struct ktm_mariadb_tx *tx)
 {
-    struct explanation why = {0};
-    struct session *session;
-    char *sql = retire_statement(rm, list);
-
-    if (sql && session_take_for_outcome(rm, &why, &session) == STATUS_SUCCESS) {
-        session->is_spoiled = session_say(session, sql, NULL, &why) != STATUS_SUCCESS;
-        session_release_for_outcome(rm, session);
-    }
-    free(sql);
-    left_destroy(list);
-}
-
-static void
-done_add(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key)
-{
-    struct left *left = calloc(1, sizeof(*left));
+    struct ktm_mariadb_rm *rm = tx->rm;
+    struct left *left = tx->row ? give(tx->row) : calloc(1, sizeof(*left));
 
     if (!left)
         return; /* the next start removes it */
-    left->key = *key;
+    left->key = tx->xid.key;
     pthread_mutex_lock(&rm->mutex);
     list_append(&rm->done, &left->in_list);
     rm->done_count++;
@@ -342,17 +359,17 @@ done_add(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key)
 }
 
 void
-sign_retire(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool is_committed)
+sign_retire(struct ktm_mariadb_tx *tx, bool is_committed)
 {
     struct list list;
 
     list_init(&list);
-    if (retiring_take(rm, &key->transaction, &list)) {
+    if (retiring_take(tx->rm, &tx->id, &list)) {
         if (is_committed)
-            signs_remove(rm, &list);
+            free_add(tx->rm, &list);
         else
-            done_put_back(rm, &list);
+            done_put_back(tx->rm, &list);
     }
     if (is_committed)
-        done_add(rm, key);
+        done_add(tx);
 }

@@ -25,11 +25,15 @@ static_assert(2 * GTRID_SIZE + 2 * BQUAL_SIZE + 8 + 10 < XID_SIZE, "the name fit
 void
 guid_hex(const GUID *guid, char text[HEX_SIZE])
 {
+    static const char digits[] = "0123456789abcdef";
     uint8_t bytes[sizeof(*guid)];
 
     memcpy(bytes, guid, sizeof(bytes));
-    for (size_t i = 0; i < sizeof(bytes); i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        text[2 * i] = digits[bytes[i] >> 4];
+        text[2 * i + 1] = digits[bytes[i] & 15];
+    }
+    text[HEX_SIZE - 1] = '\0';
 }
 
 void
