@@ -106,13 +106,15 @@ tx_limit(const struct ktm_postgres_tx *tx)
 /* ---- prepare ---- */
 
 /* PREPARE TRANSACTION is durable when it is answered, whatever synchronous_commit says. In a failed
- * transaction it is a ROLLBACK and says so only in the command tag. */
+ * transaction it is a ROLLBACK and says so only in the command tag. Whom the vote has not asked for
+ * the role may have another one all the same: by a trigger. */
 static void
 send_prepare(struct ktm_postgres_tx *tx)
 {
     char sql[GID_SIZE + 96];
 
-    snprintf(sql, sizeof(sql), "%sPREPARE TRANSACTION '%s'", tx_limit(tx), tx->name.gid);
+    snprintf(sql, sizeof(sql), "%s%sPREPARE TRANSACTION '%s'", tx_limit(tx),
+             tx->is_plain && !tx->rm->is_superuser ? "RESET ROLE; " : "", tx->name.gid);
     session_send(tx->session, sql);
 }
 

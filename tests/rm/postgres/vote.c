@@ -433,6 +433,43 @@ TEST(another_role_votes_no) /* PG-04 */
     scene_end(&scene);
 }
 
+/* The vote of a transaction of changes asks nothing, and what it prepares is ours to end. */
+TEST(a_trigger_that_takes_another_role_does_no_harm) /* PG-04 */
+{
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    scene_close(&scene);
+    postgres_ask(&scene.server,
+                 "CREATE ROLE one LOGIN; CREATE ROLE two; GRANT two TO one;"
+                 "GRANT ALL ON account TO one, two; GRANT CREATE ON SCHEMA public TO one, two;"
+                 "CREATE FUNCTION take_role() RETURNS trigger LANGUAGE plpgsql AS"
+                 " $$BEGIN PERFORM set_config('role', 'two', true); RETURN NULL; END$$;"
+                 "CREATE TRIGGER take_role AFTER UPDATE ON account FOR EACH ROW WHEN (NEW.id = 2)"
+                 " EXECUTE FUNCTION take_role()");
+    snprintf(scene.server.conninfo, sizeof(scene.server.conninfo),
+             "host=%s user=one dbname=postgres", scene.server.directory);
+    scene_open(&scene);
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 1, -5);
+    scene_add(tx, 2, 5);
+    EXPECT_OK(NtCommitTransaction(transaction, TRUE));
+    EXPECT_EQ(KTM_POSTGRES_COMMITTED, ktm_postgres_state(tx));
+    scene_finish(tx, transaction);
+    EXPECT_EQ(0, scene_prepared(&scene));
+    EXPECT_EQ(105, scene_amount(&scene, 2));
+    /* When it is noticed before the vote, that asks, and says no. */
+    transaction = scene_begin(&scene, &tx);
+    scene_add(tx, 2, 5);
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, NtCommitTransaction(transaction, TRUE));
+    EXPECT(strstr(error_of(tx), "'two'"));
+    scene_finish(tx, transaction);
+    EXPECT_EQ(0, scene.reports);
+    scene_end(&scene);
+}
+
 /* ---- deferred constraints ---- */
 
 static void *
