@@ -161,13 +161,8 @@ prepare_locked(struct ktm_mariadb_tx *tx)
         tx_undo(tx, KTM_MARIADB_READ_ONLY);
         return KTM_RM_READ_ONLY;
     }
-    if (was_active) {
-        bool is_known = tx->session; /* what it has come to */
-
+    if (was_active)
         tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
-        if (is_known)
-            sign_put_back(tx);
-    }
     return KTM_RM_NO;
 }
 

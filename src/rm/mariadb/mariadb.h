@@ -76,7 +76,7 @@ struct ktm_mariadb_rm {
     struct list orphans;            /* struct left */
     struct list asked;              /* struct left */
     struct list done;               /* struct left */
-    size_t done_count, done_enough; /* when it is time to remove signs */
+    size_t done_count, done_enough; /* when it is time to look at them */
     struct list retiring;           /* those of 'done' that KTM had forgotten when ... */
     GUID retired_by;                /* ... this transaction was asked for its vote */
     struct list free;               /* struct left: signs that are nobody's */
@@ -194,7 +194,7 @@ NTSTATUS sign_make_table(struct ktm_mariadb_rm *rm, struct session *session,
 NTSTATUS sign_of_home(struct ktm_mariadb_rm *rm, struct session *session,
                       struct explanation *why) must_use;
 /* The statement that writes the sign of a transaction: a row of its own, or one that is nobody's.
- * Once; when it was heard, whether it has; and when it was rolled back, or never said. */
+ * Whether it has, when that was heard. And: what was prepared is rolled back, for sure. */
 void sign_statement(struct ktm_mariadb_tx *tx, char sql[SIGN_SIZE]);
 NTSTATUS sign_is_written(struct ktm_mariadb_tx *tx) must_use;
 void sign_put_back(struct ktm_mariadb_tx *tx);
