@@ -88,6 +88,7 @@ take_report(void *context, const struct ktm_mariadb_report *report)
     snprintf(scene->told, sizeof(scene->told), "%s", report->text);
     atomic_fetch_add(&scene->reports, 1);
     atomic_fetch_add(&scene->damages, report->kind == KTM_MARIADB_DAMAGED);
+    atomic_fetch_add(&scene->delays, report->kind == KTM_MARIADB_UNFINISHED);
 }
 
 NTSTATUS

@@ -25,7 +25,7 @@ struct scene {
     sem_t ready;
     struct ktm_mariadb_report last; /* what was reported last; its text in 'told' */
     char told[1024];
-    _Atomic unsigned reports, damages;
+    _Atomic unsigned reports, damages, delays;
     bool other_postpones; /* it does not come to its commit */
     struct ktm_mariadb_options options;
 };

@@ -127,6 +127,39 @@ TEST(a_rollback_leaves_the_rows_for_the_next_commit) /* MY-15 */
     scene_end(&scene);
 }
 
+/* The last one's row is next in turn, were it free; and nothing since has made it durable that KTM
+ * has forgotten that one. */
+static void
+refuse_often_and_die(struct scene *scene)
+{
+    struct ktm_mariadb_tx *tx;
+    HANDLE transaction;
+
+    pay_often(scene, DONE_ENOUGH);
+    for (unsigned i = 0; i < DONE_ENOUGH - 1; i++)
+        refuse_once(scene);
+    scene->at_prepare = scene_kill_self;
+    transaction = scene_begin(scene, &tx);
+    scene_add(tx, 1, -30);
+    NtCommitTransaction(transaction, TRUE);
+}
+
+/* A row that may be asked for is locked by nobody who is in doubt. */
+TEST(the_proof_of_one_does_not_wait_for_the_outcome_of_another) /* MY-15 */
+{
+    struct scene scene;
+
+    scene_prepare(&scene, NULL);
+    scene_in_child(&scene, refuse_often_and_die);
+    scene.at_prepare = NULL;
+    scene_open(&scene);
+    EXPECT_EQ(0, scene.delays);
+    EXPECT_EQ(0, scene.damages);
+    EXPECT_EQ(0, scene_prepared(&scene));
+    EXPECT_EQ(100 + DONE_ENOUGH, scene_amount(&scene, 1));
+    scene_end(&scene);
+}
+
 /* A row that is gone is no sign: who wanted to take it over cannot promise. */
 TEST(rows_that_somebody_has_removed_cost_their_transactions_and_no_more) /* MY-15 */
 {
