@@ -8,14 +8,15 @@
  *     ktm_postgres_exec(tx, "UPDATE account SET amount = amount - $1 WHERE id = $2", 2, values,
  * NULL); NtCommitTransaction(transaction, TRUE); ktm_postgres_close(tx);
  *
- * How it works: the first statement in a transaction begins one in the database. The vote is PREPARE
- * TRANSACTION 'ktm:<tm>:<rm>:<transaction>:<enlistment>:<incarnation>:<xid>', the outcome COMMIT or
- * ROLLBACK PREPARED, from any connection to the database. Who has changed nothing votes read-only.
- * Who is alone commits at once, with a row in the table 'ktm_outcome' that tells what became of a
- * commit whose answer was lost; without that table everything is prepared. After a restart
- * ktm_postgres_open finds what is prepared by its names, and finishes it. That a name is not there
- * any more proves nothing: pg_xact_status has to say what became of its transaction, in the same
- * cluster and on the same timeline, and while it cannot say so the branch stays unfinished.
+ * How it works: the first statement in a transaction begins one in the database. The vote is
+ * PREPARE TRANSACTION 'ktm:<tm>:<rm>:<transaction>:<enlistment>:<incarnation>:<xid>', the outcome
+ * COMMIT or ROLLBACK PREPARED, from any connection to the database. Who has changed nothing votes
+ * read-only. Who is alone commits at once, with a row in the table 'ktm_outcome' that tells what
+ * became of a commit whose answer was lost; without that table everything is prepared. After a
+ * restart ktm_postgres_open finds what is prepared by its names, and finishes it. That a name is
+ * not there any more proves nothing: pg_xact_status has to say what became of its transaction, in
+ * the same cluster and on the same timeline, and while it cannot say so the branch stays
+ * unfinished.
  *
  * What the server needs: max_prepared_transactions above 0, fsync on, and no recovery under way.
  * The role that prepares is the role of the connection string, or that one is a superuser's. What

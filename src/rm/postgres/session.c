@@ -67,8 +67,8 @@ session_say(struct session *session, const char *tag, const char *sql, struct ex
 
 /* ---- what is said in every transaction ---- */
 
-/* The vote: what was written to a foreign table has no number here; with one it is asked to prepare,
- * and refused in the server's words [PG-12]. */
+/* The vote: what was written to a foreign table has no number here; with one it is asked to
+ * prepare, and refused in the server's words [PG-12]. */
 static const struct {
     const char *name, *sql;
 } words_of[] = {

@@ -88,8 +88,8 @@ enum sql_dialect { SQL_POSTGRES, SQL_MARIADB };
  * more. */
 const char *sql_next(const char *text, enum sql_dialect dialect, const char **statement,
                      size_t *size);
-/* What a text is, by its first word. What is several statements, or none, is OTHER; what a QUERY calls
- * may change anything. */
+/* What a text is, by its first word. What is several statements, or none, is OTHER; what a QUERY
+ * calls may change anything. */
 enum sql_sort { SQL_CHANGE, SQL_QUERY, SQL_OTHER };
 enum sql_sort sql_sort(const char *text, enum sql_dialect dialect);
 /* Whether it begins or ends a transaction, which is not its business. */
