@@ -7,12 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The client library's own numbers are about the connection, which is of no use any more. */
+/* The client library's own numbers are about the connection, which is of no use any more; and so
+ * are the server's last words on one. */
 bool
 error_is_loss(unsigned error)
 {
-    return (error >= CR_MIN_ERROR && error < 3000) || error == ER_SERVER_SHUTDOWN ||
-           error == ER_CONNECTION_KILLED;
+    static const unsigned farewells[] = {ER_SERVER_SHUTDOWN, ER_NORMAL_SHUTDOWN,
+                                         ER_CONNECTION_KILLED, ER_ABORTING_CONNECTION,
+                                         ER_NEW_ABORTING_CONNECTION};
+
+    for (size_t i = 0; i < ARRAY_SIZE(farewells); i++)
+        if (farewells[i] == error)
+            return true;
+    return (error >= CR_MIN_ERROR && error < 3000) ||
+           (error >= ER_NET_PACKETS_OUT_OF_ORDER && error <= ER_NET_WRITE_INTERRUPTED);
 }
 
 static NTSTATUS
