@@ -41,27 +41,6 @@ rm_release(struct ktm_mariadb_rm *rm)
     free(rm);
 }
 
-static NTSTATUS
-tm_take(struct ktm_mariadb_rm *rm, HANDLE tm, const char *home, GUID *id, struct explanation *why)
-{
-    TRANSACTIONMANAGER_BASIC_INFORMATION info;
-    NTSTATUS status = STATUS_SUCCESS;
-
-    rm->tm = tm;
-    if (!tm) {
-        status = ktm_tm_open(home, &rm->tm);
-        rm->owns_tm = status == STATUS_SUCCESS;
-        if (status != STATUS_SUCCESS)
-            return explain(why, status, "the transaction manager of '%s' cannot be opened: %s",
-                           home, status_meaning(status));
-    }
-    status = NtQueryInformationTransactionManager(rm->tm, TransactionManagerBasicInformation, &info,
-                                                  sizeof(info), NULL);
-    if (status == STATUS_SUCCESS)
-        *id = info.TmIdentity;
-    return status;
-}
-
 /* The server is fit, the home is its home, and nobody of an older run is at work. */
 static NTSTATUS
 meet_server(struct ktm_mariadb_rm *rm, const char *home, const GUID *tm, struct explanation *why)
@@ -104,7 +83,7 @@ rm_start(struct ktm_mariadb_rm *rm, HANDLE tm, const char *home, struct explanat
     NTSTATUS status;
     GUID id;
 
-    TRY(tm_take(rm, tm, home, &id, why));
+    TRY(manager_take(tm, home, &rm->tm, &rm->owns_tm, &id, why));
     TRY(meet_server(rm, home, &id, why));
     kit.identity = &rm->home.manager;
     kit.incarnation = rm->home.incarnation;
@@ -176,17 +155,6 @@ rm_create(const struct ktm_mariadb_server *server, const struct ktm_mariadb_opti
     return STATUS_SUCCESS;
 }
 
-/* A file is named after it. */
-static bool
-name_is_good(const char *name)
-{
-    size_t size = name ? strlen(name) : 1;
-
-    return !name || (size > 0 && size <= 64 &&
-                     strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789_-") == size);
-}
-
 static NTSTATUS
 rm_open(HANDLE tm, const char *home, const struct ktm_mariadb_server *server,
         const struct ktm_mariadb_options *options, struct explanation *why,
@@ -196,7 +164,7 @@ rm_open(HANDLE tm, const char *home, const struct ktm_mariadb_server *server,
     NTSTATUS status;
 
     if (!home || !home[0] || !server || !out ||
-        (options && (options->mode > KTM_RM_HELPED || !name_is_good(options->name))))
+        (options && (options->mode > KTM_RM_HELPED || !home_is_name(options->name))))
         return explain(why, status_raise(STATUS_INVALID_PARAMETER),
                        "no home, no server, or unknown options");
     TRY(rm_create(server, options, &rm));
@@ -219,8 +187,7 @@ ktm_mariadb_open(HANDLE tm, const char *home, const struct ktm_mariadb_server *s
     struct explanation explanation = {0};
     NTSTATUS status = rm_open(tm, home, server, options, &explanation, out);
 
-    if (status != STATUS_SUCCESS && !explanation.text[0])
-        explain_sentence(&explanation, "MariaDB cannot take part: %s", status_meaning(status));
+    explain_failure(&explanation, status, "MariaDB cannot take part");
     if (why && why_size)
         snprintf(why, why_size, "%s", explanation.text);
     return status;
@@ -277,18 +244,7 @@ ktm_mariadb_kit(struct ktm_mariadb_rm *rm)
 size_t
 ktm_mariadb_why(struct ktm_mariadb_rm *rm, char *into, size_t size)
 {
-    size_t length;
-
-    if (into && size)
-        into[0] = '\0';
-    if (rm->process != getpid())
-        return 0;
-    pthread_mutex_lock(&rm->mutex);
-    length = strlen(rm->why.text);
-    if (into && size)
-        snprintf(into, size, "%s", rm->why.text);
-    pthread_mutex_unlock(&rm->mutex);
-    return length;
+    return why_copy(rm->process, &rm->mutex, &rm->why, into, size);
 }
 
 /* ---- beginning ---- */
@@ -364,14 +320,6 @@ make(void *argument, const struct ktm_rm_key *key, void **work)
     return STATUS_SUCCESS;
 }
 
-static void
-keep_why(struct ktm_mariadb_rm *rm, const struct explanation *why, NTSTATUS status)
-{
-    pthread_mutex_lock(&rm->mutex);
-    explain_sentence(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
-    pthread_mutex_unlock(&rm->mutex);
-}
-
 static NTSTATUS
 begin(struct making *making, struct ktm_mariadb_tx **out)
 {
@@ -388,7 +336,7 @@ begin(struct making *making, struct ktm_mariadb_tx **out)
     }
     status = ktm_rm_enlist(rm->kit, making->transaction, make, making, &work);
     if (status != STATUS_SUCCESS) {
-        keep_why(rm, &making->why, status);
+        why_keep(&rm->mutex, &rm->why, &making->why, status);
         if (making->owns_transaction)
             NtClose(making->transaction);
         return status;

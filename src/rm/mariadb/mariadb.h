@@ -211,8 +211,6 @@ void sign_retire(struct ktm_mariadb_tx *tx, bool is_committed);
 
 /* ---- outcome.c ---- */
 
-enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
-
 /* Sends XA COMMIT on the branch's own session, if there is one; outcome_finish hears it. */
 void outcome_begin(struct ktm_mariadb_tx *tx);
 /* XA COMMIT or XA ROLLBACK of a branch of this run, or the proof that it was done before. On its

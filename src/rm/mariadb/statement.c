@@ -213,15 +213,7 @@ ktm_mariadb_commit(struct ktm_mariadb_tx *tx)
         return status_raise(STATUS_INVALID_PARAMETER);
     TRY(rm_check(tx->rm, getpid()));
     status = ktm_rm_commit(tx->rm->kit, tx->transaction);
-    if (status == STATUS_SUCCESS)
-        return status;
-    pthread_mutex_lock(&tx->mutex);
-    if (!tx->why.text[0])
-        explain_sentence(&tx->why,
-                         "the transaction was not committed (%s); another participant, "
-                         "a time-out or its owner has rolled it back",
-                         status_meaning(status));
-    pthread_mutex_unlock(&tx->mutex);
+    why_not_committed(&tx->mutex, &tx->why, status);
     return status;
 }
 
@@ -246,18 +238,7 @@ ktm_mariadb_state(struct ktm_mariadb_tx *tx)
 size_t
 ktm_mariadb_error(struct ktm_mariadb_tx *tx, char *into, size_t size)
 {
-    size_t length;
-
-    if (into && size)
-        into[0] = '\0';
-    if (tx->rm->process != getpid())
-        return 0;
-    pthread_mutex_lock(&tx->mutex);
-    length = strlen(tx->why.text);
-    if (into && size)
-        snprintf(into, size, "%s", tx->why.text);
-    pthread_mutex_unlock(&tx->mutex);
-    return length;
+    return why_copy(tx->rm->process, &tx->mutex, &tx->why, into, size);
 }
 
 /* ---- what is prepared ---- */

@@ -38,27 +38,6 @@ rm_release(struct ktm_postgres_rm *rm)
     free(rm);
 }
 
-static NTSTATUS
-tm_take(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, GUID *id, struct explanation *why)
-{
-    TRANSACTIONMANAGER_BASIC_INFORMATION info;
-    NTSTATUS status = STATUS_SUCCESS;
-
-    rm->tm = tm;
-    if (!tm) {
-        status = ktm_tm_open(home, &rm->tm);
-        rm->owns_tm = status == STATUS_SUCCESS;
-        if (status != STATUS_SUCCESS)
-            return explain(why, status, "the transaction manager of '%s' cannot be opened: %s",
-                           home, status_meaning(status));
-    }
-    status = NtQueryInformationTransactionManager(rm->tm, TransactionManagerBasicInformation, &info,
-                                                  sizeof(info), NULL);
-    if (status == STATUS_SUCCESS)
-        *id = info.TmIdentity;
-    return status;
-}
-
 /* The database is fit, the home is its home, and nobody of an older run is at work. */
 static NTSTATUS
 meet_server(struct ktm_postgres_rm *rm, const char *home, const GUID *tm, struct explanation *why)
@@ -108,7 +87,7 @@ rm_start(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, struct explana
     NTSTATUS status;
     GUID id;
 
-    TRY(tm_take(rm, tm, home, &id, why));
+    TRY(manager_take(tm, home, &rm->tm, &rm->owns_tm, &id, why));
     TRY(meet_server(rm, home, &id, why));
     kit.identity = &rm->home.manager;
     kit.incarnation = rm->home.incarnation;
@@ -149,17 +128,6 @@ rm_create(const char *conninfo, const struct ktm_postgres_options *options,
     return STATUS_SUCCESS;
 }
 
-/* A file is named after it. */
-static bool
-name_is_good(const char *name)
-{
-    size_t size = name ? strlen(name) : 1;
-
-    return !name || (size > 0 && size <= 64 &&
-                     strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789_-") == size);
-}
-
 /* libpq quotes what it cannot read, and a password may be in it. A text that is neither words nor
  * an address is the name of a database. */
 static bool
@@ -181,7 +149,7 @@ rm_open(HANDLE tm, const char *home, const char *conninfo,
     NTSTATUS status;
 
     if (!home || !home[0] || !conninfo || !out ||
-        (options && (options->mode > KTM_RM_HELPED || !name_is_good(options->name))))
+        (options && (options->mode > KTM_RM_HELPED || !home_is_name(options->name))))
         return explain(why, status_raise(STATUS_INVALID_PARAMETER),
                        "no home, no connection string, or unknown options");
     if (!conninfo_is_good(conninfo))
@@ -208,8 +176,7 @@ ktm_postgres_open(HANDLE tm, const char *home, const char *conninfo,
     struct explanation explanation = {0};
     NTSTATUS status = rm_open(tm, home, conninfo, options, &explanation, out);
 
-    if (status != STATUS_SUCCESS && !explanation.text[0])
-        explain_sentence(&explanation, "PostgreSQL cannot take part: %s", status_meaning(status));
+    explain_failure(&explanation, status, "PostgreSQL cannot take part");
     if (why && why_size)
         snprintf(why, why_size, "%s", explanation.text);
     return status;
@@ -268,18 +235,7 @@ ktm_postgres_kit(struct ktm_postgres_rm *rm)
 size_t
 ktm_postgres_why(struct ktm_postgres_rm *rm, char *into, size_t size)
 {
-    size_t length;
-
-    if (into && size)
-        into[0] = '\0';
-    if (rm->process != getpid())
-        return 0;
-    pthread_mutex_lock(&rm->mutex);
-    length = strlen(rm->why.text);
-    if (into && size)
-        snprintf(into, size, "%s", rm->why.text);
-    pthread_mutex_unlock(&rm->mutex);
-    return length;
+    return why_copy(rm->process, &rm->mutex, &rm->why, into, size);
 }
 
 /* ---- beginning ---- */
@@ -336,14 +292,6 @@ make(void *argument, const struct ktm_rm_key *key, void **work)
     return STATUS_SUCCESS;
 }
 
-void
-rm_keep_why(struct ktm_postgres_rm *rm, const struct explanation *why, NTSTATUS status)
-{
-    pthread_mutex_lock(&rm->mutex);
-    explain_sentence(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
-    pthread_mutex_unlock(&rm->mutex);
-}
-
 static NTSTATUS
 begin(struct making *making, struct ktm_postgres_tx **out)
 {
@@ -360,7 +308,7 @@ begin(struct making *making, struct ktm_postgres_tx **out)
     }
     status = ktm_rm_enlist(rm->kit, making->transaction, make, making, &work);
     if (status != STATUS_SUCCESS) {
-        rm_keep_why(rm, &making->why, status);
+        why_keep(&rm->mutex, &rm->why, &making->why, status);
         if (making->owns_transaction)
             NtClose(making->transaction);
         return status;

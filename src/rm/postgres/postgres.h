@@ -202,8 +202,6 @@ NTSTATUS session_place(struct session *session, struct place *out,
 
 /* ---- outcome.c ---- */
 
-enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
-
 /* COMMIT or ROLLBACK PREPARED, or the proof that it was done before. */
 enum finished outcome_finish(struct ktm_postgres_rm *rm, const struct name *name, bool commit,
                              struct explanation *why);
@@ -252,9 +250,6 @@ void tx_undo(struct ktm_postgres_tx *tx, enum ktm_postgres_state state);
 void tx_hold(struct ktm_postgres_tx *tx);
 void tx_release(struct ktm_postgres_tx *tx);
 void rm_release(struct ktm_postgres_rm *rm);
-
-/* What ktm_postgres_why says from now on. */
-void rm_keep_why(struct ktm_postgres_rm *rm, const struct explanation *why, NTSTATUS status);
 
 static inline NTSTATUS must_use
 rm_check(const struct ktm_postgres_rm *rm, pid_t process)

@@ -75,6 +75,6 @@ ktm_postgres_settle(struct ktm_postgres_rm *rm, const GUID *transaction, const c
         session_release_for_outcome(rm, session);
     }
     if (status != STATUS_SUCCESS)
-        rm_keep_why(rm, &why, status);
+        why_keep(&rm->mutex, &rm->why, &why, status);
     return status;
 }

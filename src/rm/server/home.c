@@ -287,6 +287,16 @@ home_free(struct home *home)
     free(home->path);
 }
 
+bool
+home_is_name(const char *name)
+{
+    size_t size = name ? strlen(name) : 1;
+
+    return !name || (size > 0 && size <= 64 &&
+                     strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_-") == size);
+}
+
 NTSTATUS
 home_open(struct home *home, const char *directory, const char *kind, const char *name,
           const GUID *tm, const char *place, struct explanation *why)

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <sys/types.h>
 
 #include "base/base.h"
@@ -27,6 +28,8 @@ struct home {
     _Atomic int64_t trouble_since; /* seconds since 1970; 0: none in this run */
 };
 
+/* Can a file be named after it? NULL: nobody has asked for a name. */
+bool home_is_name(const char *name);
 /* Reads the file <directory>/<kind>.<name>, or makes up who we are. 'place' says in words where the
  * server's data are; 'kind' stays the caller's. Answers: RM_METADATA_CORRUPT (damaged, or of
  * another place or TM), SHARING_VIOLATION (it is open in this process). */
@@ -63,6 +66,20 @@ NTSTATUS file_replace(const char *directory, const char *path, const char *text,
  * which one it is. '*owns': to be closed. */
 NTSTATUS manager_take(HANDLE given, const char *home, HANDLE *tm, bool *owns, GUID *id,
                       struct explanation *why) must_use;
+
+/* What became of something prepared, compared with its outcome. */
+enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
+
+/* ---- sentences that several threads write and read, under a mutex: why.c ---- */
+
+/* Copies it out; returns its length. Nothing in another process than this one. */
+size_t why_copy(pid_t process, pthread_mutex_t *mutex, const struct explanation *why, char *into,
+                size_t size);
+/* 'kept' is this one from now on; if nothing was explained, what the status means. */
+void why_keep(pthread_mutex_t *mutex, struct explanation *kept, const struct explanation *why,
+              NTSTATUS status);
+/* A commit was refused, and nobody here has said why. */
+void why_not_committed(pthread_mutex_t *mutex, struct explanation *why, NTSTATUS status);
 
 /* ---- connection strings: conninfo.c ---- */
 

@@ -147,17 +147,6 @@ rm_create(const char *spec, const char *info, const struct ktm_xa_options *optio
     return STATUS_SUCCESS;
 }
 
-/* A file is named after it. */
-static bool
-name_is_good(const char *name)
-{
-    size_t size = name ? strlen(name) : 1;
-
-    return !name || (size > 0 && size <= 64 &&
-                     strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789_-") == size);
-}
-
 static NTSTATUS
 rm_open(HANDLE tm, const char *home, const char *spec, const char *info,
         const struct ktm_xa_options *options, struct explanation *why, struct ktm_xa_rm **out)
@@ -166,7 +155,7 @@ rm_open(HANDLE tm, const char *home, const char *spec, const char *info,
     NTSTATUS status;
 
     if (!home || !home[0] || !spec || !info || !out ||
-        (options && (options->mode > KTM_RM_CALLBACKS || !name_is_good(options->name))))
+        (options && (options->mode > KTM_RM_CALLBACKS || !home_is_name(options->name))))
         return explain(why, status_raise(STATUS_INVALID_PARAMETER),
                        "no home, no switch, or unknown options");
     if (strlen(info) >= MAXINFOSIZE)
@@ -190,7 +179,7 @@ ktm_xa_open(HANDLE tm, const char *home, const char *switch_path, const char *in
     struct explanation explanation = {0};
     NTSTATUS status = rm_open(tm, home, switch_path, info, options, &explanation, out);
 
-    status_forgive(explain_status(&explanation, status, "the switch cannot take part"));
+    explain_failure(&explanation, status, "the switch cannot take part");
     if (why && why_size)
         snprintf(why, why_size, "%s", explanation.text);
     return status;
@@ -243,37 +232,16 @@ ktm_xa_rmid(struct ktm_xa_rm *rm)
 
 /* ---- sentences ---- */
 
-static size_t
-copy_why(pthread_mutex_t *mutex, const struct explanation *why, char *into, size_t size)
-{
-    size_t length;
-
-    pthread_mutex_lock(mutex);
-    length = strlen(why->text);
-    if (into && size)
-        snprintf(into, size, "%s", why->text);
-    pthread_mutex_unlock(mutex);
-    return length;
-}
-
 size_t
 ktm_xa_why(struct ktm_xa_rm *rm, char *into, size_t size)
 {
-    return rm->process == getpid() ? copy_why(&rm->mutex, &rm->why, into, size) : 0;
+    return why_copy(rm->process, &rm->mutex, &rm->why, into, size);
 }
 
 size_t
 ktm_xa_error(struct ktm_xa_tx *tx, char *into, size_t size)
 {
-    return tx->rm->process == getpid() ? copy_why(&tx->mutex, &tx->why, into, size) : 0;
-}
-
-static void
-keep_why(struct ktm_xa_rm *rm, const struct explanation *why, NTSTATUS status)
-{
-    pthread_mutex_lock(&rm->mutex);
-    explain_sentence(&rm->why, "%s", why->text[0] ? why->text : status_meaning(status));
-    pthread_mutex_unlock(&rm->mutex);
+    return why_copy(tx->rm->process, &tx->mutex, &tx->why, into, size);
 }
 
 /* ---- beginning ---- */
@@ -329,7 +297,7 @@ start(struct making *making, struct ktm_xa_tx *tx)
         status = status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     }
     if (status != STATUS_SUCCESS)
-        keep_why(tx->rm, &tx->why, status);
+        why_keep(&tx->rm->mutex, &tx->rm->why, &tx->why, status);
     pthread_mutex_unlock(&tx->mutex);
     return status;
 }
@@ -351,7 +319,7 @@ begin(struct making *making, struct ktm_xa_tx **out)
     }
     status = ktm_rm_enlist(rm->kit, making->transaction, make, making, &work);
     if (status != STATUS_SUCCESS) {
-        keep_why(rm, &why, status);
+        why_keep(&rm->mutex, &rm->why, &why, status);
         drop_transaction(making);
         return status;
     }
@@ -481,11 +449,7 @@ ktm_xa_commit(struct ktm_xa_tx *tx)
         return status_raise(STATUS_INVALID_PARAMETER);
     TRY(rm_check(tx->rm, getpid()));
     status = ktm_rm_commit(tx->rm->kit, tx->transaction);
-    pthread_mutex_lock(&tx->mutex);
-    status_forgive(explain_status(&tx->why, status,
-                                  "the transaction was not committed; another participant, a "
-                                  "time-out or its owner has rolled it back"));
-    pthread_mutex_unlock(&tx->mutex);
+    why_not_committed(&tx->mutex, &tx->why, status);
     return status;
 }
 

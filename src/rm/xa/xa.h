@@ -91,7 +91,6 @@ NTSTATUS pool_wait_for_others(const char *lock, struct explanation *why) must_us
 
 /* ---- outcome.c ---- */
 
-enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
 struct outcome {
     XID xid;
     bool is_commit;
