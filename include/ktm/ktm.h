@@ -111,6 +111,8 @@ struct ktm_resource {
                             opened, when that was tried for the last time; NULL: nothing is known */
     int64_t trouble_since; /* seconds since 1970 */
     BOOLEAN must_exist;    /* for opening: what is missing is not made */
+    BOOLEAN owns_wal;      /* for opening, SQLite: a database in WAL mode takes part as well, and
+                              nobody else has it open meanwhile (ktm_sqlite.h) */
     /* For opening: told while it happens, from any thread, as long as the resource is open, and so
      * long this structure has to stay where it is; must not call the library. May be NULL. 'text':
      * a sentence, in the resource's own words. */

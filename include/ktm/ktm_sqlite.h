@@ -35,7 +35,8 @@
  * there as above; a commit writes it to its place, after a proof that the log is still the same.
  * Leave 'DB-wal' and these names alone: what was cut off or written by others cannot be committed,
  * and stays unfinished (KTM_SQLITE_PREPARED, and 'unfinished' below). The pragma wal_autocheckpoint
- * cannot be set inside; the log is brought into the database when a transaction begins.
+ * cannot be set inside; the log is brought into the database when a transaction begins. What is to
+ * be finished after a crash is finished without the option, too.
  *
  * Refused, with the reason in words: databases in WAL mode without that; file systems that cannot
  * exchange names (ext4, xfs, btrfs and tmpfs can); several databases in one part.
@@ -104,6 +105,18 @@ KTM_API void ktm_sqlite_shut(struct ktm_sqlite_rm *rm);
  * closed. Answers: those of ktm_sqlite_open and ktm_sqlite_begin; ktm_error says why. */
 struct ktm_tx;
 KTM_API NTSTATUS ktm_sqlite(struct ktm_tx *tx, const char *database, struct ktm_sqlite_tx **out);
+/* The same, opened as the options say; NULL: as above. A database in WAL mode:
+ *
+ *     struct ktm_sqlite_options options = {
+ *         .mode = KTM_RM_CALLBACKS, .busy_ms = 5000, .owns_wal = TRUE};
+ *
+ *     ktm_sqlite_with(tx, "/var/lib/my/app.db", &options, &part);
+ *
+ * An open home has a database open in one way: the same options each time, else SHARING_VIOLATION.
+ * Answers also: INVALID_PARAMETER (KTM_RM_PUMP: there would be nobody to call ktm_rm_run). */
+KTM_API NTSTATUS ktm_sqlite_with(struct ktm_tx *tx, const char *database,
+                                 const struct ktm_sqlite_options *options,
+                                 struct ktm_sqlite_tx **out);
 
 KTM_API HANDLE ktm_sqlite_tm(struct ktm_sqlite_rm *rm);          /* not to be closed */
 KTM_API struct ktm_rm *ktm_sqlite_kit(struct ktm_sqlite_rm *rm); /* for ktm_rm_run and its like */

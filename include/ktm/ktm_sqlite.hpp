@@ -7,6 +7,12 @@
  *     ktm::sqlite db(t, "/var/lib/shop/shop.db");
  *     db.exec("UPDATE settings SET value = ? WHERE name = ?", {2, "version"});
  *     t.commit();
+ *
+ * A database in WAL mode, which nobody else has open meanwhile (ktm_sqlite.h):
+ *
+ *     ktm_sqlite_options options = ktm::sqlite::defaults();
+ *     options.owns_wal = true;
+ *     ktm::sqlite db(t, "/var/lib/shop/shop.db", options);
  */
 #pragma once
 
@@ -28,6 +34,21 @@ class sqlite
     sqlite(const transaction &in, const std::string &path)
     {
         in.check(ktm_sqlite(in.get(), path.c_str(), &raw_));
+    }
+    /* Opened in another way: the same options each time while the home is open. */
+    sqlite(const transaction &in, const std::string &path, const ktm_sqlite_options &options)
+    {
+        in.check(ktm_sqlite_with(in.get(), path.c_str(), &options, &raw_));
+    }
+    /* What it is opened with when no options are given. */
+    static ktm_sqlite_options
+    defaults()
+    {
+        ktm_sqlite_options options{};
+
+        options.mode = KTM_RM_CALLBACKS;
+        options.busy_ms = 5000;
+        return options;
     }
     /* One statement. The transaction can go on after one that was refused. */
     result

@@ -327,12 +327,14 @@ class Transaction:
 
     # ---- databases ----
 
-    def sqlite(self, path):
-        """The SQLite database takes part; see ktm._sqlite.Sqlite."""
+    def sqlite(self, path, *, owns_wal=False):
+        """The SQLite database takes part; see ktm._sqlite.Sqlite. owns_wal: it may be in WAL mode,
+        and nobody else has it open from here to the outcome; the same each time in a home that is
+        kept open."""
         from ._sqlite import Sqlite  # only who uses it needs its library
 
-        name = os.path.abspath(path)
-        return self._database(("sqlite", name), lambda: Sqlite(self, name))
+        name, is_owner = os.path.abspath(path), bool(owns_wal)
+        return self._database(("sqlite", name, is_owner), lambda: Sqlite(self, name, is_owner))
 
     def postgres(self, conninfo=""):
         """The PostgreSQL database takes part; see ktm._postgres.Postgres. "service=shop" and the

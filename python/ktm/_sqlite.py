@@ -6,13 +6,24 @@ from . import Error, SqliteError, _library, meaning
 from ._library import INT, POINTER, STATUS, TEXT
 
 _ACTIVE = 0  # KTM_SQLITE_ACTIVE
+_CALLBACKS = 2  # KTM_RM_CALLBACKS
+_BUSY_MS = 5000
 _NOT_ACTIVE = 0xC0190003  # STATUS_TRANSACTION_NOT_ACTIVE
 _ROW, _DONE = 100, 101
 _INTEGER, _FLOAT, _STRING, _BLOB = 1, 2, 3, 4
 _TRANSIENT = POINTER(-1 & (1 << 8 * ctypes.sizeof(POINTER)) - 1)
 
+class _Options(ctypes.Structure):
+    """struct ktm_sqlite_options"""
+    _fields_ = [("mode", INT), ("patience_ms", ctypes.c_uint32), ("busy_ms", ctypes.c_uint32),
+                ("is_deferred", ctypes.c_uint8), ("must_exist", ctypes.c_uint8), ("setup", TEXT),
+                ("is_last_resource", ctypes.c_uint8), ("unfinished", POINTER),
+                ("context", POINTER), ("owns_wal", ctypes.c_uint8)]
+
+
 _ours = _library.load("libktm-sqlite.so.0", {
-    "ktm_sqlite": (STATUS, [POINTER, TEXT, ctypes.POINTER(POINTER)]),
+    "ktm_sqlite_with": (STATUS, [POINTER, TEXT, ctypes.POINTER(_Options),
+                                 ctypes.POINTER(POINTER)]),
     "ktm_sqlite_db": (POINTER, [POINTER]),
     "ktm_sqlite_state": (INT, [POINTER]),
 }, "KTM_SQLITE_LIBRARY")
@@ -41,10 +52,11 @@ _theirs = _library.load("libsqlite3.so.0", {
 class Sqlite:
     """Belongs to its transaction, and ends with it."""
 
-    def __init__(self, transaction, path):
+    def __init__(self, transaction, path, owns_wal=False):
         self._transaction = transaction
         part = POINTER()
-        transaction.check(_ours.ktm_sqlite(transaction.pointer, _library.path(path),
+        options = _Options(mode=_CALLBACKS, busy_ms=_BUSY_MS, owns_wal=True) if owns_wal else None
+        transaction.check(_ours.ktm_sqlite_with(transaction.pointer, _library.path(path), options,
                                                 ctypes.byref(part)))
         self._part = part
         self.rowcount = 0

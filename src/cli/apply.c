@@ -26,7 +26,7 @@
 
 struct arguments {
     struct common common;
-    bool is_dry_run, may_wait;
+    bool is_dry_run, may_wait, owns_wal;
     uint64_t timeout; /* nanoseconds; 0: none */
     struct changeset *set;
 };
@@ -187,6 +187,7 @@ static const struct option options[] = {
     COMMON_OPTIONS,
     {"dry-run", no_argument, NULL, 'D'},
     {"no-wait", no_argument, NULL, 'N'},
+    {"owns-wal", no_argument, NULL, 'W'},
     {"timeout", required_argument, NULL, 'T'},
     STEP_FLAG("put", STEP_PUT),
     STEP_FLAG("append", STEP_APPEND),
@@ -268,6 +269,9 @@ take_option(struct arguments *arguments, int option, char **list)
     case 'N':
         arguments->may_wait = false;
         return -1;
+    case 'W':
+        arguments->owns_wal = true;
+        return -1;
     case 'T':
         if (parse_seconds(optarg, &arguments->timeout))
             return -1;
@@ -299,6 +303,18 @@ read_changeset(struct arguments *arguments, const char *path)
     return status == STATUS_SUCCESS ? -1 : refuse(&arguments->common, status, &why);
 }
 
+/* False: there is none it could be meant for. */
+static bool
+own_wal(struct changeset *set)
+{
+    bool is_any = false;
+
+    for (size_t i = 0; set && i < set->count; i++)
+        if (set->steps[i].verb == STEP_SQLITE)
+            is_any = set->steps[i].owns_wal = true;
+    return is_any;
+}
+
 static int
 take_arguments(struct arguments *arguments, int count, char **list)
 {
@@ -316,6 +332,9 @@ take_arguments(struct arguments *arguments, int count, char **list)
         return usage_error(&verb_apply, "it takes a change set or steps as flags, not both");
     if (optind == count && !arguments->set)
         return usage_error(&verb_apply, "it takes a change set, or steps as flags");
+    if (arguments->owns_wal && !own_wal(arguments->set))
+        return usage_error(&verb_apply, "--owns-wal belongs to --sqlite; a step of a change set "
+                                        "says \"owns_wal\": true");
     return read_changeset(arguments, optind < count ? list[optind] : NULL);
 }
 
@@ -367,14 +386,16 @@ const struct verb verb_apply = {
         "             {\"expect\":  {\"path\": P, \"sha256\": H | \"absent\": true | \"exists\": "
         "true}},\n"
         "             {\"sqlite\":  {\"database\": P, \"sql\": S | \"sql_file\": F,\n"
-        "                          \"parameters\": [V...], \"rows\": N}},\n"
+        "                          \"parameters\": [V...], \"rows\": N,\n"
+        "                          \"owns_wal\": true}},\n"
         "             {\"postgres\" | \"mariadb\": {\"database\": CONNECTION, …}}]}\n"
         "\n"
         "A statement sees what those before it have done, and all of it is one transaction with\n"
         "the files. \"rows\" is how many it must change or give; else everything is rolled back.\n"
         "A CONNECTION has no password: that belongs into a service file or PGPASSFILE, into the\n"
         "group [ktm] of ~/.my.cnf, or into PGPASSWORD, MYSQL_PWD. Nothing of what a statement is\n"
-        "given as parameters is told or kept.\n"
+        "given as parameters is told or kept. A SQLite database in WAL mode takes part when\n"
+        "\"owns_wal\" is said at its first statement, and while nobody else has it open.\n"
         "\n"
         "Relative paths start at the directory of the change set. The steps as flags, in order,\n"
         "with paths that start at the working directory; a colon in a path is written '\\:':\n"
@@ -386,6 +407,7 @@ const struct verb verb_apply = {
         "  --dry-run          say what would be done, and whether it could be; change nothing\n"
         "  --timeout SECONDS  roll back when it is not decided by then\n"
         "  --no-wait          refuse when another process uses the home, instead of waiting\n"
+        "  --owns-wal         the databases of --sqlite may be in WAL mode\n"
         "  --home DIR         where the state is kept\n"
         "  --json             one JSON object\n"
         "  -q, --quiet        say nothing when all is well\n"

@@ -13,14 +13,16 @@
  *                {"tree":    {"to": D, "from": D}},
  *                {"expect":  {"path": P, "sha256": H | "absent": true | "exists": true}},
  *                {"sqlite":  {"database": P, "sql": S | "sql_file": F,
- *                             "parameters": [text, number, true, false, null], "rows": N}},
- *                {"postgres" | "mariadb": the same, "database" is a connection string}]}
+ *                             "parameters": [text, number, true, false, null], "rows": N,
+ *                             "owns_wal": true | false}},
+ *                {"postgres" | "mariadb": the same without "owns_wal", "database" is a connection
+ *                 string}]}
  *
- * "mode" may be left out in put and mkdir, "parameters" and "rows" in statements. Relative paths
- * start at the directory of the change set, those of flags and of standard input at the working
- * directory; a symlink's target is taken as it is. Everything else is refused: unknown and repeated
- * keys, other types, an empty list of steps, steps that undo one another (targets.h). A refusal
- * names line and column, or the step by its number and kind, or the flag.
+ * "mode" may be left out in put and mkdir, "parameters" and what follows in statements. Relative
+ * paths start at the directory of the change set, those of flags and of standard input at the
+ * working directory; a symlink's target is taken as it is. Everything else is refused: unknown and
+ * repeated keys, other types, an empty list of steps, steps that undo one another (targets.h). A
+ * refusal names line and column, or the step by its number and kind, or the flag.
  */
 #pragma once
 
@@ -80,6 +82,7 @@ struct step {
     size_t value_count;
     bool has_rows;
     uint64_t rows; /* that it must change or give */
+    bool owns_wal; /* SQLite: the database may be in WAL mode, and is ours meanwhile */
 };
 
 struct changeset {

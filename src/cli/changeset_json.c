@@ -34,11 +34,12 @@ enum {
     KEY_SQL_FILE = 4096,
     KEY_PARAMETERS = 8192,
     KEY_ROWS = 16384,
+    KEY_OWNS_WAL = 32768,
 };
 
-static const char *const key_names[] = {"to",       "path",   "from",     "text",       "base64",
-                                        "mode",     "target", "sha256",   "absent",     "exists",
-                                        "database", "sql",    "sql_file", "parameters", "rows"};
+static const char *const key_names[] = {
+    "to",     "path",   "from",     "text", "base64",   "mode",       "target", "sha256",
+    "absent", "exists", "database", "sql",  "sql_file", "parameters", "rows",   "owns_wal"};
 
 #define CONTENT (KEY_FROM | KEY_TEXT | KEY_BASE64)
 #define FACT    (KEY_SHA256 | KEY_ABSENT | KEY_EXISTS)
@@ -59,7 +60,7 @@ static const struct grammar {
     [STEP_CHMOD] = {KEY_PATH | KEY_MODE, 0, 0},
     [STEP_TREE] = {KEY_TO | KEY_FROM, 0, 0},
     [STEP_EXPECT] = {KEY_PATH, FACT, 0},
-    [STEP_SQLITE] = {KEY_DATABASE, SQL, KEY_PARAMETERS | KEY_ROWS},
+    [STEP_SQLITE] = {KEY_DATABASE, SQL, KEY_PARAMETERS | KEY_ROWS | KEY_OWNS_WAL},
     [STEP_POSTGRES] = {KEY_DATABASE, SQL, KEY_PARAMETERS | KEY_ROWS},
     [STEP_MARIADB] = {KEY_DATABASE, SQL, KEY_PARAMETERS | KEY_ROWS},
 };
@@ -253,12 +254,22 @@ get_sha256(struct json_object *value, struct complaint *why, struct step *step)
 }
 
 static NTSTATUS
-get_true(struct json_object *value, const char *key, struct complaint *why)
+get_boolean(struct json_object *value, const char *key, struct complaint *why, bool *out)
 {
     if (!json_object_is_type(value, json_type_boolean))
         return complain(why, STATUS_INVALID_PARAMETER, "\"%s\" is %s, not true", key,
                         type_name(value));
-    if (!json_object_get_boolean(value))
+    *out = json_object_get_boolean(value);
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+get_true(struct json_object *value, const char *key, struct complaint *why)
+{
+    bool is_true = false;
+
+    TRY(get_boolean(value, key, why, &is_true));
+    if (!is_true)
         return complain(why, STATUS_INVALID_PARAMETER, "\"%s\" is false; say \"%s\": true instead",
                         key, strcmp(key, "absent") == 0 ? "exists" : "absent");
     return STATUS_SUCCESS;
@@ -407,6 +418,8 @@ get_value(const struct parser *parser, unsigned key, const char *name, struct js
         return get_parameters(value, why, step);
     case KEY_ROWS:
         return get_rows(value, why, step);
+    case KEY_OWNS_WAL:
+        return get_boolean(value, name, why, &step->owns_wal);
     default:
         step->expectation = key == KEY_ABSENT ? EXPECT_ABSENT : EXPECT_EXISTS;
         return get_true(value, name, why);

@@ -133,6 +133,17 @@ open_database(struct databases *databases, struct database *database, struct com
     return status == STATUS_SUCCESS ? status : say_why(database, status, why);
 }
 
+/* A database is opened for its first statement, in the way that this one says. */
+static NTSTATUS
+check_same(const struct database *database, const struct step *step, struct complaint *why)
+{
+    if (!step->owns_wal || database->resource.owns_wal)
+        return STATUS_SUCCESS;
+    return complain(why, STATUS_INVALID_PARAMETER,
+                    "\"owns_wal\" has to be said at the first statement for %s",
+                    QUOTE(database->resource.place));
+}
+
 static NTSTATUS
 get_database(struct databases *databases, const struct step *step, struct complaint *why,
              struct database **out)
@@ -144,7 +155,7 @@ get_database(struct databases *databases, const struct step *step, struct compla
         if (strcmp(database->kind->name, name) == 0 &&
             strcmp(database->resource.place, step->database) == 0) {
             *out = database;
-            return STATUS_SUCCESS;
+            return check_same(database, step, why);
         }
     database = calloc(1, sizeof(*database));
     if (!database)
@@ -153,6 +164,7 @@ get_database(struct databases *databases, const struct step *step, struct compla
     databases->first = database;
     database->resource = (struct ktm_resource){.place = step->database,
                                                .must_exist = TRUE,
+                                               .owns_wal = step->owns_wal,
                                                .report = recovery_take_news,
                                                .context = databases->recovery};
     TRY(kind_load(name, why, &database->kind));

@@ -172,6 +172,40 @@ with_sqlite()
 }
 
 static void
+with_wal()
+{
+    std::string path = top + "/wal.db", note = top + "/wal.note";
+    ktm::home home(top + "/home-wal");
+    ktm_sqlite_options options = ktm::sqlite::defaults();
+    sqlite3 *plain = nullptr;
+
+    expect(sqlite3_open(path.c_str(), &plain) == SQLITE_OK &&
+               sqlite3_exec(plain, "PRAGMA journal_mode=WAL; CREATE TABLE t (v)", nullptr, nullptr,
+                            nullptr) == SQLITE_OK,
+           "a database in WAL mode");
+    sqlite3_close(plain);
+    options.owns_wal = true;
+    {
+        ktm::transaction t(home);
+
+        expect(says(refused("WAL", [&] { ktm::sqlite(t, path); }), "owns_wal"),
+               "WAL is refused, with the way out");
+    }
+    {
+        ktm::transaction t(home);
+        ktm::sqlite db(t, path, options);
+
+        db.exec("INSERT INTO t VALUES (1)");
+        t.files().put(note, "1");
+        t.commit();
+    }
+    ktm::transaction t(home);
+
+    expect(ktm::sqlite(t, path, options).exec("SELECT v FROM t")[0][0] == "1" && exists(note),
+           "a row in WAL mode and a file");
+}
+
+static void
 with_postgres(const std::string &conninfo)
 {
     all({"postgres", [](int n) { return "$" + std::to_string(n); }, "SELECT $1::text"},
@@ -206,6 +240,7 @@ main(int count, char **words)
 {
     top = words[1];
     with_sqlite();
+    with_wal();
     for (int i = 2; i + 1 < count; i += 2) {
         if (std::strcmp(words[i], "postgres") == 0)
             with_postgres(words[i + 1]);

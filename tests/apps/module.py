@@ -103,6 +103,34 @@ def with_sqlite(top, home):
     expect(os.path.exists(note), "the file too")
 
 
+def with_wal(top, home):
+    """A database in WAL mode is asked for, is nobody else's meanwhile, and commits with a file."""
+    name, note = os.path.join(top, "wal.db"), os.path.join(top, "wal.note")
+    with sqlite3.connect(name) as other:
+        other.execute("PRAGMA journal_mode=WAL")
+        other.execute("CREATE TABLE t(v)")
+    other.close()
+    with ktm.Home(home) as kept:
+        with kept.transaction() as t:
+            error = refused(ktm.Error, t.sqlite, name)
+            expect(error and "owns_wal" in str(error), "WAL is refused, with the way out")
+        with kept.transaction() as t:
+            database = t.sqlite(name, owns_wal=True)
+            expect(database is t.sqlite(name, owns_wal=True), "one part for a database")
+            database.execute("INSERT INTO t VALUES (1)")
+            t.put(note, "1")
+            other = sqlite3.connect(name, timeout=0)
+            expect(refused(sqlite3.OperationalError, other.execute, "SELECT * FROM t"),
+                   "nobody else reads meanwhile")
+            other.close()
+            error = refused(ktm.Error, t.sqlite, name)
+            expect(error and error.name == "STATUS_SHARING_VIOLATION", "in one way at a time")
+    with sqlite3.connect(name) as other:
+        expect(other.execute("SELECT v FROM t").fetchall() == [(1,)] and os.path.exists(note),
+               "a row in WAL mode and a file")
+    other.close()
+
+
 def several_in_one_home(top, home):
     """A home that is kept open."""
     with ktm.Home(home) as kept:
@@ -164,5 +192,6 @@ with tempfile.TemporaryDirectory(prefix="ktm-module.") as directory:
     several_in_one_home(directory, os.path.join(directory, "home"))
     if facts.was_built("sqlite"):
         with_sqlite(directory, os.path.join(directory, "home"))
+        with_wal(directory, os.path.join(directory, "home"))
         example(os.path.join(directory, "example"))
 facts.end()

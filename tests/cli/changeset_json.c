@@ -27,7 +27,8 @@ static const char everything[] =
     "  {\"symlink\": {\"path\": \"s\", \"target\": \"../else\"}},\n"
     "  {\"chmod\":   {\"path\": \"h\", \"mode\": \"755\"}},\n"
     "  {\"tree\":    {\"to\": \"tt\", \"from\": \"tf\"}},\n"
-    "  {\"sqlite\":  {\"database\": \"app.db\", \"sql\": \"SELECT ?\", \"rows\": 1,\n"
+    "  {\"sqlite\":  {\"database\": \"app.db\", \"sql\": \"SELECT ?\", \"rows\": 1, \"owns_wal\": "
+    "true,\n"
     "              \"parameters\": [null, true, -2.50, 9007199254740993, \"x\"]}},\n"
     "  {\"postgres\": {\"database\": \"service=a\", \"sql_file\": \"q.sql\"}},\n"
     "  {\"mariadb\": {\"database\": \"database=b\", \"sql\": \"DELETE FROM t\"}}\n"
@@ -63,6 +64,7 @@ expect_statements(const struct step *step)
     EXPECT_TEXT("app.db", step->database);
     EXPECT_TEXT("SELECT ?", step->content);
     EXPECT(step->has_rows && step->rows == 1 && !step->from && !step->path);
+    EXPECT(step->owns_wal);
     EXPECT_EQ(ARRAY_SIZE(values), step->value_count);
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
         EXPECT_EQ(values[i].type, step->values[i].type);
@@ -211,6 +213,9 @@ static const struct {
     {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"x\",\"parameters\":"
            "[123456789012345678901234567890]}}"),
      "write it as a string"},
+    {STEPS("{\"sqlite\":{\"database\":\"d\",\"sql\":\"x\",\"owns_wal\":1}}"), "not true"},
+    {STEPS("{\"mariadb\":{\"database\":\"d\",\"sql\":\"x\",\"owns_wal\":true}}"),
+     "unknown key 'owns_wal'"},
     {STEPS("{\"put\":{\"to\":\"d\",\"sql\":\"x\"}}"), "unknown key 'sql'"},
     /* not a step */
     {STEPS("1"), "set.json:1:11: step 1 is a number"},

@@ -17,36 +17,6 @@
 /* ---- a manager and its parts ---- */
 
 static void
-pass_unfinished(void *context, const GUID *transaction, BOOLEAN is_committed, const char *text)
-{
-    const struct ktm_resource *resource = context;
-
-    resource->report(resource->context, KTM_RESOURCE_UNFINISHED, transaction, is_committed, text);
-}
-
-/* The name of a record tells how the database was opened; without one it prepares. What a record
- * tells of may have been in WAL mode, and only has to be finished. */
-static NTSTATUS
-door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
-{
-    const struct ktm_resource *resource = argument;
-    const char *name = resource->name ? resource->name : KIND_PARK;
-    struct ktm_sqlite_options options = {.mode = KTM_RM_CALLBACKS,
-                                         .busy_ms = BUSY_MS,
-                                         .must_exist = resource->must_exist,
-                                         .is_last_resource =
-                                             strncmp(name, KIND_LAST, strlen(KIND_LAST)) == 0,
-                                         .owns_wal = resource->name != NULL,
-                                         .unfinished = resource->report ? pass_unfinished : NULL,
-                                         .context = (void *)resource};
-    struct ktm_sqlite_rm *made = NULL;
-    NTSTATUS status = ktm_sqlite_open(tm, home, resource->place, &options, why, why_size, &made);
-
-    *rm = made;
-    return status;
-}
-
-static void
 door_shut(void *rm)
 {
     ktm_sqlite_shut(rm);
@@ -74,29 +44,73 @@ door_error(void *part, char *into, size_t size)
     return ktm_sqlite_error(part, into, size);
 }
 
-static const struct ktm_manager_kind manager = {.open = door_open,
-                                                .shut = door_shut,
-                                                .begin = door_begin,
-                                                .close = door_close,
-                                                .error = door_error};
+/* ---- applications ---- */
+
+struct use {
+    const char *database;
+    const struct ktm_sqlite_options *options;
+};
+
+static NTSTATUS
+use_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
+{
+    const struct use *use = argument;
+    struct ktm_sqlite_rm *made = NULL;
+    NTSTATUS status = ktm_sqlite_open(tm, home, use->database, use->options, why, why_size, &made);
+
+    *rm = made;
+    return status;
+}
+
+/* Opened in another way it is another one: the home then says that it has it already. */
+static char *
+name_of(const struct use *use)
+{
+    const struct ktm_sqlite_options *options = use->options;
+    char *name;
+    int length;
+
+    if (!options)
+        length = asprintf(&name, "sqlite %s", use->database);
+    else
+        length = asprintf(&name, "sqlite %s|%d %u %u %d %d %d %d %p %p|%s", use->database,
+                          (int)options->mode, options->patience_ms, options->busy_ms,
+                          options->is_deferred, options->must_exist, options->is_last_resource,
+                          options->owns_wal, (void *)(uintptr_t)options->unfinished,
+                          options->context, options->setup ? options->setup : "");
+    return length < 0 ? NULL : name;
+}
 
 NTSTATUS
-ktm_sqlite(struct ktm_tx *tx, const char *database, struct ktm_sqlite_tx **out)
+ktm_sqlite_with(struct ktm_tx *tx, const char *database, const struct ktm_sqlite_options *options,
+                struct ktm_sqlite_tx **out)
 {
-    const struct ktm_resource resource = {.place = database};
+    static const struct ktm_manager_kind kind = {.open = use_open,
+                                                 .shut = door_shut,
+                                                 .begin = door_begin,
+                                                 .close = door_close,
+                                                 .error = door_error};
+    const struct use use = {database, options};
     void *part = NULL;
     NTSTATUS status;
     char *name;
 
-    if (!database || !out)
-        return STATUS_INVALID_PARAMETER;
-    if (asprintf(&name, "sqlite %s", database) < 0)
-        return STATUS_INSUFFICIENT_RESOURCES;
-    status = ktm_use(tx, name, &manager, &resource, &part);
+    if (!database || !out || (options && options->mode == KTM_RM_PUMP))
+        return status_raise(STATUS_INVALID_PARAMETER);
+    name = name_of(&use);
+    if (!name)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    status = ktm_use(tx, name, &kind, &use, &part);
     free(name);
     if (status == STATUS_SUCCESS)
         *out = part;
     return status;
+}
+
+NTSTATUS
+ktm_sqlite(struct ktm_tx *tx, const char *database, struct ktm_sqlite_tx **out)
+{
+    return ktm_sqlite_with(tx, database, NULL, out);
 }
 
 /* ---- the kind ---- */
@@ -303,6 +317,42 @@ door_kit(void *rm)
 {
     return ktm_sqlite_kit(rm);
 }
+
+static void
+pass_unfinished(void *context, const GUID *transaction, BOOLEAN is_committed, const char *text)
+{
+    const struct ktm_resource *resource = context;
+
+    resource->report(resource->context, KTM_RESOURCE_UNFINISHED, transaction, is_committed, text);
+}
+
+/* The name of a record tells how the database was opened; without one it prepares. What a record
+ * tells of may have been in WAL mode, and only has to be finished. */
+static NTSTATUS
+door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
+{
+    const struct ktm_resource *resource = argument;
+    const char *name = resource->name ? resource->name : KIND_PARK;
+    struct ktm_sqlite_options options = {.mode = KTM_RM_CALLBACKS,
+                                         .busy_ms = BUSY_MS,
+                                         .must_exist = resource->must_exist,
+                                         .is_last_resource =
+                                             strncmp(name, KIND_LAST, strlen(KIND_LAST)) == 0,
+                                         .owns_wal = resource->owns_wal || resource->name,
+                                         .unfinished = resource->report ? pass_unfinished : NULL,
+                                         .context = (void *)resource};
+    struct ktm_sqlite_rm *made = NULL;
+    NTSTATUS status = ktm_sqlite_open(tm, home, resource->place, &options, why, why_size, &made);
+
+    *rm = made;
+    return status;
+}
+
+static const struct ktm_manager_kind manager = {.open = door_open,
+                                                .shut = door_shut,
+                                                .begin = door_begin,
+                                                .close = door_close,
+                                                .error = door_error};
 
 KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_resource_kind),
                                                             .name = "sqlite",

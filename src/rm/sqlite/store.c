@@ -164,7 +164,9 @@ lock_take(struct store *store, struct words *why)
     if (status == STATUS_SUCCESS)
         status = tree_lock(store->tree, store->lock);
     if (status == STATUS_SHARING_VIOLATION)
-        return say(why, status, "'%s' is open in this home already", store->database);
+        return say(why, status,
+                   "'%s' is open in this home already, with other options or by another process",
+                   store->database);
     return say_status(why, status, "'%s' in the home", name);
 }
 

@@ -2,6 +2,7 @@
 /* Statements as steps of 'ktm apply'. */
 #include "tests/rm/command/scene.h"
 
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -242,6 +243,47 @@ TEST(a_dry_run_says_nothing_to_a_database)
                "{\"steps\": [{\"sqlite\": {\"database\": \"app.db\", \"sql_file\": \"no.sql\"}}]}");
     EXPECT_SAYS(EXPECT_KTM(1, "apply --dry-run --home %s %s", scene.home, path_of("set.json")),
                 "no.sql");
+}
+
+TEST(a_database_in_wal_mode_takes_part_when_nobody_else_has_it)
+{
+    const char *const insert = "INSERT INTO items VALUES";
+    struct scene scene;
+    sqlite3 *reader;
+
+    scene_create(&scene, SQLITE);
+    EXPECT_EQ(SQLITE_OK, sqlite3_open(scene.sqlite, &reader));
+    EXPECT_EQ(SQLITE_OK, sqlite3_exec(reader, "PRAGMA journal_mode=WAL; SELECT * FROM items", NULL,
+                                      NULL, NULL));
+    EXPECT_SAYS(EXPECT_KTM(1, "apply --home %s --owns-wal --sqlite %s '%s (7)'", scene.home,
+                           scene.sqlite, insert),
+                "nobody else may have it open");
+    sqlite3_close(reader);
+    EXPECT_SAYS(
+        EXPECT_KTM(1, "apply --home %s --sqlite %s '%s (7)'", scene.home, scene.sqlite, insert),
+        "owns_wal");
+    EXPECT_EQ(0, scene_has(&scene, SQLITE, 7));
+    write_text("source", "7");
+    EXPECT_KTM(0, "apply --home %s --put %s:%s --owns-wal --sqlite %s '%s (7)'", scene.home,
+               path_of("source"), scene.file, scene.sqlite, insert);
+    EXPECT_EQ(FILES | SQLITE, scene_has(&scene, FILES | SQLITE, 7));
+
+#define ROW(item, more)                                                                            \
+    "{\"sqlite\": {\"database\": \"app.db\", \"sql\": \"INSERT INTO items VALUES (" #item          \
+    ")\"" more "}}"
+    write_text("set.json",
+               "{\"steps\": [" ROW(8, ", \"owns_wal\": true") ", " ROW(9, ", \"rows\": 1") "]}");
+    EXPECT_KTM(0, "apply --home %s %s", scene.home, path_of("set.json"));
+    EXPECT_EQ(SQLITE, scene_has(&scene, SQLITE, 8) & scene_has(&scene, SQLITE, 9));
+    EXPECT_EQ(SQLITE_OK, sqlite3_open(scene.sqlite, &reader));
+    EXPECT_EQ(SQLITE_OK, sqlite3_exec(reader, "PRAGMA journal_mode=DELETE", NULL, NULL, NULL));
+    sqlite3_close(reader);
+    write_text("set.json", "{\"steps\": [" ROW(10, "") ", " ROW(11, ", \"owns_wal\": true") "]}");
+    EXPECT_SAYS(EXPECT_KTM(1, "apply --home %s %s", scene.home, path_of("set.json")),
+                "at the first statement");
+#undef ROW
+    EXPECT_SAYS(EXPECT_KTM(2, "apply --home %s --owns-wal %s", scene.home, path_of("set.json")),
+                "--owns-wal belongs to --sqlite");
 }
 
 TEST(a_database_that_is_missing_is_not_made)

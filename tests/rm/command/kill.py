@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""'ktm apply' with a file, a row of SQLite and one of PostgreSQL is killed at every file mutation.
+"""'ktm apply' with a file, a row of SQLite, also in WAL mode, and one of PostgreSQL is killed at every
+file mutation.
 
 INV-01 RECOV-24 RECOV-32: whole and torn, also while it recovers; now and then the server dies with it,
 and comes back after 'ktm recover' has missed it. Afterwards all three have changed or none, nothing is
@@ -27,12 +28,13 @@ TABLE = "CREATE TABLE items (item bigint PRIMARY KEY)"
 class Desk:
     """A home with a file and a database, and perhaps a server."""
 
-    def __init__(self, top, server):
-        self.top, self.server, self.item = top, server, 0
+    def __init__(self, top, server, in_wal_mode=False):
+        self.top, self.server, self.item, self.in_wal_mode = top, server, 0, in_wal_mode
         self.home = os.path.join(top, "home")
         self.database = os.path.join(top, "data", "app.db")
         os.mkdir(os.path.join(top, "data"))
         link = sqlite3.connect(self.database)
+        link.execute(f"PRAGMA journal_mode={'WAL' if in_wal_mode else 'DELETE'}")
         link.execute(TABLE)
         link.close()
         if server:
@@ -51,7 +53,8 @@ class Desk:
         self.item += 1
         sql = f"INSERT INTO items VALUES ({self.item})"
         steps = [{"put": {"to": self.file(self.item), "text": str(self.item)}},
-                 {"sqlite": {"database": self.database, "sql": sql, "rows": 1}}]
+                 {"sqlite": {"database": self.database, "sql": sql, "rows": 1,
+                             "owns_wal": self.in_wal_mode}}]
         if self.server:
             steps.append({"postgres": {"database": self.server.where, "sql": sql, "rows": 1}})
         path = os.path.join(self.top, "set.json")
@@ -143,6 +146,8 @@ def main():
             report.end()
         os.makedirs(os.path.join(place.path, "alone"))
         campaign(report, "file and SQLite", Desk(os.path.join(place.path, "alone"), None))
+        os.makedirs(os.path.join(place.path, "wal"))
+        campaign(report, "SQLite in WAL mode", Desk(os.path.join(place.path, "wal"), None, True))
         try:
             with Server("postgres") as server:
                 os.makedirs(os.path.join(place.path, "served"))
