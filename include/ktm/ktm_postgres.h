@@ -146,7 +146,8 @@ KTM_API NTSTATUS ktm_postgres_exec(struct ktm_postgres_tx *tx, const char *sql, 
                                    const char *const *values, struct pg_result **result);
 /* The connection itself, with BEGIN done, for all else that libpq can. For the calling thread, and
  * while the transaction is active: not while it is being committed, not when it has ended. A
- * rollback that comes from elsewhere meanwhile cancels what runs on it. NULL: it has ended. */
+ * rollback that comes from elsewhere meanwhile cancels what runs on it. NULL: it has ended, or
+ * BEGIN has failed. */
 KTM_API struct pg_conn *ktm_postgres_connection(struct ktm_postgres_tx *tx);
 
 /* NtCommitTransaction and NtRollbackTransaction, waiting. Answers: TRANSACTION_ALREADY_ABORTED

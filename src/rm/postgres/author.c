@@ -28,9 +28,21 @@ tx_undo(struct ktm_postgres_tx *tx, enum ktm_postgres_state state)
     session_release(tx->rm, session);
 }
 
+NTSTATUS
+tx_check_begun(struct ktm_postgres_tx *tx)
+{
+    if (!tx->is_begun || PQtransactionStatus(tx->session->connection) != PQTRANS_IDLE)
+        return STATUS_SUCCESS;
+    if (!tx->why.text[0])
+        explain_sentence(&tx->why, "there is no transaction in the database: BEGIN has failed, or "
+                                   "a COMMIT or ROLLBACK that was not ours has ended it");
+    return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
+}
+
 static NTSTATUS
 check_block(struct ktm_postgres_tx *tx)
 {
+    TRY(tx_check_begun(tx));
     switch (PQtransactionStatus(tx->session->connection)) {
     case PQTRANS_INTRANS:
         return STATUS_SUCCESS;
@@ -38,10 +50,6 @@ check_block(struct ktm_postgres_tx *tx)
         /* A PREPARE here would be answered with success, and nothing prepared. */
         if (!tx->why.text[0])
             explain_sentence(&tx->why, "a statement has failed, so nothing can be committed");
-        break;
-    case PQTRANS_IDLE:
-        explain_sentence(&tx->why, "the transaction in the database was ended by a COMMIT or "
-                                   "ROLLBACK that was not ours");
         break;
     default:
         explain_sentence(&tx->why, "the connection was lost, or is in the middle of a statement");
@@ -64,8 +72,8 @@ ask_number(struct ktm_postgres_tx *tx)
     NTSTATUS status = STATUS_SUCCESS;
 
     tx->has_limit = true;
+    tx->xid = 0; /* of a transaction that was not ours to end, perhaps */
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-        tx->session->is_apt = false;
         status = explain_result(&tx->why, tx->session->connection, result, "asking what changed");
     } else if (!PQgetisnull(result, 0, 0)) {
         const char *role = PQgetvalue(result, 0, 1);

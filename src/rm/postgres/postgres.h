@@ -238,6 +238,9 @@ NTSTATUS statement_run(struct ktm_postgres_tx *tx, const char *text, size_t coun
 
 extern const struct ktm_rm_author postgres_author, postgres_author_without_alone;
 
+/* What is said outside of a transaction is committed at once. Answers: TRANSACTION_NOT_ACTIVE (its
+ * BEGIN has failed, or somebody has ended it). */
+NTSTATUS tx_check_begun(struct ktm_postgres_tx *tx) must_use;
 /* Before a vote: can it be, and what is the number of the transaction, 'xid'; 0: nothing was
  * changed. What cannot be has been undone, and said why. */
 NTSTATUS tx_number(struct ktm_postgres_tx *tx) must_use;

@@ -98,12 +98,23 @@ make_apt(struct session *session)
     }
 }
 
+/* What is refused may have been removed: from now on it is said in full. */
+static PGresult *
+judge_words(struct session *session, PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR)
+        session->is_apt = false;
+    return result;
+}
+
 PGresult *
 session_ask_words(struct session *session, enum words words)
 {
-    if (session->is_apt)
-        return PQexecPrepared(session->connection, words_of[words].name, 0, NULL, NULL, NULL, 0);
-    return PQexec(session->connection, words_of[words].sql);
+    PGconn *connection = session->connection;
+
+    return judge_words(session, session->is_apt ? PQexecPrepared(connection, words_of[words].name,
+                                                                 0, NULL, NULL, NULL, 0)
+                                                : PQexec(connection, words_of[words].sql));
 }
 
 static void
@@ -137,7 +148,7 @@ session_ask_together(struct session *session, bool begins, const char *sql, int 
     if (number)
         send_words(session, WORDS_NUMBER);
     (void)!PQpipelineSync(connection);
-    begun = begins ? next_answer(session) : NULL;
+    begun = begins ? judge_words(session, next_answer(session)) : NULL;
     result = next_answer(session);
     if (begins && PQresultStatus(begun) != PGRES_COMMAND_OK) {
         PQclear(result);
@@ -145,7 +156,7 @@ session_ask_together(struct session *session, bool begins, const char *sql, int 
     }
     PQclear(begun);
     if (number)
-        *number = next_answer(session);
+        *number = judge_words(session, next_answer(session));
     PQclear(PQgetResult(connection)); /* the end of the pipeline */
     (void)!PQexitPipelineMode(connection);
     return result;

@@ -61,7 +61,7 @@ begin_work(struct ktm_postgres_tx *tx)
     NTSTATUS status = STATUS_SUCCESS;
 
     if (tx->is_begun)
-        return STATUS_SUCCESS;
+        return tx_check_begun(tx);
     tx->is_begun = true; /* whatever comes of it */
     result = session_ask_words(tx->session, WORDS_BEGIN);
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
@@ -74,10 +74,8 @@ begin_work(struct ktm_postgres_tx *tx)
 static void
 learn_number(struct ktm_postgres_tx *tx, const PGresult *number)
 {
-    if (number && PQresultStatus(number) == PGRES_FATAL_ERROR) { /* our words were removed */
-        tx->session->is_apt = false;
+    if (number && PQresultStatus(number) == PGRES_FATAL_ERROR) /* our words were removed */
         (void)!explain_result(&tx->why, tx->session->connection, number, "asking what changed");
-    }
     if (PQresultStatus(number) != PGRES_TUPLES_OK || PQgetisnull(number, 0, 0))
         return;
     tx->xid = strtoull(PQgetvalue(number, 0, 0), NULL, 10);
@@ -95,6 +93,7 @@ ask_server(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
     bool wants_number = sort == SQL_CHANGE && tx->xid == 0;
     PGresult *number = NULL;
 
+    TRY(tx_check_begun(tx));
     tx->is_plain = tx->is_plain && sort == SQL_CHANGE;
     session->is_apt = session->is_apt && sort != SQL_OTHER;
     if (session->is_apt && (wants_number || !tx->is_begun)) {
