@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside the RM kit: the registered resource manager (kit.c, serve.c) and its branches (branch.c).
+ * Inside the RM kit: the registered resource manager (kit.c, serve.c) and its branches: how they
+ * come to be (enlist.c), and what is said to them (branch.c; begun.c, last.c).
  *
  * A branch is the RM's part in one transaction. It is found by transaction, so that the RM enlists
  * once, and by enlistment key, which is the branch itself.
@@ -120,6 +121,11 @@ void branch_postpone(struct branch *branch, enum branch_debt debt);
 enum branch_state branch_state(struct branch *branch);
 /* It is done by whoever tries again what is owed. */
 void branch_owe(struct branch *branch, enum branch_debt debt);
+/* It was never enlisted, and is taken back. Whoever waits for it is told by its state. */
+void branch_abandon(struct branch *branch);
+/* It is enlisted, and whoever waits for that goes on. */
+void branch_enlisted(struct branch *branch);
+void branch_wait_until_enlisted(struct branch *branch);
 /* It has promised: only the outcome can come. */
 void branch_prepared(struct branch *branch);
 
@@ -142,9 +148,11 @@ void last_ask(struct branch *branch, PKENLISTMENT object);
 void branch_notify(struct branch *branch, PKENLISTMENT object, ULONG notification);
 /* Tries again what is owed. */
 void branch_retry(struct branch *branch);
-/* A branch that the TM asks to recover. */
+/* enlist.c: a branch that the TM asks to recover. */
 NTSTATUS branch_recover(struct ktm_rm *rm, const GUID *enlistment,
                         const GUID *transaction) must_use;
+/* One that nobody has found, or NULL. */
+void branch_destroy(struct branch *branch);
 /* One reference less. */
 void branch_release(struct branch *branch);
 /* The TM does not count keys any more once the RM is closed [TMR-05], so nobody can say whether a
