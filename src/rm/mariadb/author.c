@@ -218,7 +218,7 @@ finish_prepared(struct ktm_mariadb_tx *tx, bool commit)
         sign_put_back(tx);
     sign_retire(tx, finished == FINISHED && commit);
     if (tx->was_told)
-        trouble_is_over(tx->rm);
+        manager_well(&tx->rm->base);
     outcome_tend_orphans(tx->rm);
     return KTM_RM_DONE;
 }
@@ -284,7 +284,7 @@ settle(struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key, bool commit)
     report(rm, kinds[finished], &key->transaction, commit, why.text);
     if (finished == NOT_FINISHED)
         return KTM_RM_RETRY;
-    trouble_is_over(rm);
+    manager_well(&rm->base);
     return KTM_RM_DONE;
 }
 
@@ -320,7 +320,7 @@ tell_ours(void *context, const struct xid *xid)
 {
     const struct listing *listing = context;
 
-    if (guid_equal(&xid->key.manager, &listing->rm->home.manager))
+    if (guid_equal(&xid->key.manager, &listing->rm->base.home.manager))
         listing->each(listing->list, &xid->key);
     return STATUS_SUCCESS;
 }
@@ -335,12 +335,6 @@ list_in_doubt(void *context, ktm_rm_each_key *each, void *list)
 }
 
 /* ---- references ---- */
-
-void
-tx_hold(struct ktm_mariadb_tx *tx)
-{
-    atomic_fetch_add(&tx->references, 1);
-}
 
 void
 tx_release(struct ktm_mariadb_tx *tx)
@@ -372,8 +366,10 @@ forget(void *context, void *work)
 static void
 hold(void *context, void *work)
 {
+    struct ktm_mariadb_tx *tx = work;
+
     (void)context;
-    tx_hold(work);
+    atomic_fetch_add(&tx->references, 1);
 }
 
 /* No commit_alone: the branch has begun as one of XA when it turns out to be alone, and XA COMMIT

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* MariaDB in transactions of applications (ktm.h), and for programs that do not know it. */
 #include <assert.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,7 +116,7 @@ read_place(const char *text, struct ktm_mariadb_server *server, struct explanati
 
 struct search {
     const char *place;
-    char name[80]; /* of the state that has this place */
+    char name[80]; /* of the state that has this place: HOME_NAME_SIZE at least */
     bool has_main; /* the state that applications have, when they name none */
 };
 
@@ -135,16 +134,13 @@ look(void *context, const struct ktm_resource *resource)
 static void
 find_state(const char *home, const struct ktm_mariadb_server *server, struct search *search)
 {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
     struct conninfo place;
 
     place_print(server, &place);
     *search = (struct search){.place = place.text};
     status_forgive(home_known(home, "mariadb", look, search)); /* what is damaged has no place */
-    for (const char *at = place.text; *at; at++)
-        hash = (hash ^ (uint8_t)*at) * 1099511628211u;
     if (!search->name[0] && search->has_main)
-        snprintf(search->name, sizeof(search->name), "at-%016" PRIx64, hash);
+        home_name_of(place.text, search->name);
 }
 
 static NTSTATUS

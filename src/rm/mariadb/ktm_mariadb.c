@@ -36,7 +36,7 @@ rm_release(struct ktm_mariadb_rm *rm)
     pthread_mutex_destroy(&rm->mutex);
     pthread_mutex_destroy(&rm->reserve_mutex);
     place_free(&rm->server);
-    home_free(&rm->home);
+    home_free(&rm->base.home);
     free((char *)rm->options.name);
     free(rm);
 }
@@ -51,13 +51,13 @@ meet_server(struct ktm_mariadb_rm *rm, const char *home, const GUID *tm, struct 
     TRY(session_open(rm, why, &session));
     rm->reserve = session;
     TRY(session_check_server(session, why));
-    TRY(home_open(&rm->home, home, "mariadb", rm->options.name, tm, "", why));
+    TRY(home_open(&rm->base.home, home, "mariadb", rm->options.name, tm, "", why));
     TRY(sign_make_table(rm, session, why));
     TRY(session_barrier(rm, session, why));
     /* The server has no name that is kept with its data, so a row there names the manager of this
      * home. The row first: without the file it belongs to nobody, but not the other way round. */
     TRY(sign_of_home(rm, session, why));
-    TRY(home_advance(&rm->home, place_print(&rm->server, &place) ? place.text : NULL, why));
+    TRY(home_advance(&rm->base.home, place_print(&rm->server, &place) ? place.text : NULL, why));
     return session_lock(rm, session, why);
 }
 
@@ -83,17 +83,17 @@ rm_start(struct ktm_mariadb_rm *rm, HANDLE tm, const char *home, struct explanat
     NTSTATUS status;
     GUID id;
 
-    TRY(manager_take(tm, home, &rm->tm, &rm->owns_tm, &id, why));
+    TRY(manager_take(&rm->base, tm, home, &id, why));
     TRY(meet_server(rm, home, &id, why));
-    kit.identity = &rm->home.manager;
-    kit.incarnation = rm->home.incarnation;
+    kit.identity = &rm->base.home.manager;
+    kit.incarnation = rm->base.home.incarnation;
     kit.author = &mariadb_author;
-    status = ktm_rm_open(rm->tm, &kit, &rm->kit);
+    status = ktm_rm_open(rm->base.tm, &kit, &rm->base.kit);
     if (status != STATUS_SUCCESS)
         return explain(why, status, "the resource manager of '%s' cannot be registered: %s%s%s",
                        home, status_meaning(status), rm->why.text[0] ? ": " : "", rm->why.text);
     /* What is not finished may be asked for again, and what is asked for next is not known. */
-    if (ktm_rm_unfinished(rm->kit) == 0)
+    if (ktm_rm_unfinished(rm->base.kit) == 0)
         sweep(rm);
     return STATUS_SUCCESS;
 }
@@ -132,7 +132,7 @@ rm_create(const struct ktm_mariadb_server *server, const struct ktm_mariadb_opti
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     pthread_once(&once, start_library);
     rm->references = 1;
-    rm->process = getpid();
+    rm->base.process = getpid();
     list_init(&rm->idle);
     list_init(&rm->orphans);
     list_init(&rm->asked);
@@ -140,7 +140,7 @@ rm_create(const struct ktm_mariadb_server *server, const struct ktm_mariadb_opti
     list_init(&rm->retiring);
     list_init(&rm->free);
     rm->done_enough = DONE_ENOUGH;
-    home_init(&rm->home);
+    home_init(&rm->base.home);
     pthread_mutex_init(&rm->mutex, NULL);
     pthread_mutex_init(&rm->reserve_mutex, NULL);
     rm->options =
@@ -207,16 +207,9 @@ has_orphans(struct ktm_mariadb_rm *rm)
 void
 ktm_mariadb_shut(struct ktm_mariadb_rm *rm)
 {
-    if (!rm || rm->process != getpid())
+    if (!rm || rm->base.process != getpid())
         return;
-    if (rm->kit && ktm_rm_unfinished(rm->kit) == 0 && !has_orphans(rm))
-        home_rest(&rm->home);
-    ktm_rm_close(rm->kit);
-    if (rm->owns_tm)
-        NtClose(rm->tm);
-    rm->kit = NULL;
-    rm->tm = NULL;
-    home_close(&rm->home);
+    manager_shut(&rm->base, has_orphans(rm));
     rm_release(rm);
 }
 
@@ -224,35 +217,32 @@ NTSTATUS
 ktm_mariadb_known(const char *home,
                   void (*each)(void *context, const struct ktm_resource *resource), void *context)
 {
-    if (!home || !each)
-        return status_raise(STATUS_INVALID_PARAMETER);
     return home_known(home, "mariadb", each, context);
 }
 
 HANDLE
 ktm_mariadb_tm(struct ktm_mariadb_rm *rm)
 {
-    return rm->tm;
+    return rm->base.tm;
 }
 
 struct ktm_rm *
 ktm_mariadb_kit(struct ktm_mariadb_rm *rm)
 {
-    return rm->kit;
+    return rm->base.kit;
 }
 
 size_t
 ktm_mariadb_why(struct ktm_mariadb_rm *rm, char *into, size_t size)
 {
-    return why_copy(rm->process, &rm->mutex, &rm->why, into, size);
+    return why_copy(rm->base.process, &rm->mutex, &rm->why, into, size);
 }
 
 /* ---- beginning ---- */
 
 struct making {
     struct ktm_mariadb_rm *rm;
-    HANDLE transaction;
-    bool owns_transaction;
+    struct held held;
     MYSQL *connection; /* NULL: one of ours */
     struct explanation why;
 };
@@ -311,8 +301,7 @@ make(void *argument, const struct ktm_rm_key *key, void **work)
     tx->references = 1;
     tx->rm = making->rm;
     tx->id = key->transaction;
-    tx->transaction = making->transaction;
-    tx->owns_transaction = making->owns_transaction;
+    tx->held = making->held;
     tx->thread = tx->session->thread;
     pthread_mutex_init(&tx->mutex, NULL);
     atomic_fetch_add(&making->rm->references, 1);
@@ -327,29 +316,22 @@ begin(struct making *making, struct ktm_mariadb_tx **out)
     NTSTATUS status;
     void *work;
 
-    TRY(rm_check(rm, getpid()));
+    TRY(manager_check(&rm->base));
     outcome_tend_orphans(rm);
-    if (!making->transaction) {
-        TRY(NtCreateTransaction(&making->transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, rm->tm, 0,
-                                0, 0, NULL, NULL));
-        making->owns_transaction = true;
-    }
-    status = ktm_rm_enlist(rm->kit, making->transaction, make, making, &work);
+    status = manager_enlist(&rm->base, &making->held, make, making, &work);
     if (status != STATUS_SUCCESS) {
         why_keep(&rm->mutex, &rm->why, &making->why, status);
-        if (making->owns_transaction)
-            NtClose(making->transaction);
         return status;
     }
     *out = work;
-    atomic_fetch_add(&(*out)->holders, 1);
+    atomic_fetch_add(&(*out)->held.holders, 1);
     return STATUS_SUCCESS;
 }
 
 NTSTATUS
 ktm_mariadb_begin(struct ktm_mariadb_rm *rm, HANDLE transaction, struct ktm_mariadb_tx **out)
 {
-    struct making making = {.rm = rm, .transaction = transaction};
+    struct making making = {.rm = rm, .held.transaction = transaction};
 
     if (!rm || !out)
         return status_raise(STATUS_INVALID_PARAMETER);
@@ -360,7 +342,7 @@ NTSTATUS
 ktm_mariadb_begin_on(struct ktm_mariadb_rm *rm, HANDLE transaction, MYSQL *connection,
                      struct ktm_mariadb_tx **out)
 {
-    struct making making = {.rm = rm, .transaction = transaction, .connection = connection};
+    struct making making = {.rm = rm, .held.transaction = transaction, .connection = connection};
 
     if (!rm || !connection || !out)
         return status_raise(STATUS_INVALID_PARAMETER);
@@ -370,7 +352,7 @@ ktm_mariadb_begin_on(struct ktm_mariadb_rm *rm, HANDLE transaction, MYSQL *conne
 void
 ktm_mariadb_close(struct ktm_mariadb_tx *tx)
 {
-    if (!tx || tx->rm->process != getpid())
+    if (!tx || tx->rm->base.process != getpid())
         return;
     pthread_mutex_lock(&tx->mutex);
     tx->is_lent = false;
@@ -378,16 +360,12 @@ ktm_mariadb_close(struct ktm_mariadb_tx *tx)
     if (atomic_load(&tx->state) == KTM_MARIADB_ROLLED_BACK)
         tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
     pthread_mutex_unlock(&tx->mutex);
-    /* The close rolls back what was not committed [CLOSE-TX-01]. */
-    if (atomic_fetch_sub(&tx->holders, 1) == 1 && tx->owns_transaction) {
-        NtClose(tx->transaction);
-        tx->transaction = NULL;
-    }
+    held_let_go(&tx->held);
     tx_release(tx);
 }
 
 HANDLE
 ktm_mariadb_transaction(struct ktm_mariadb_tx *tx)
 {
-    return tx->transaction;
+    return tx->held.transaction;
 }

@@ -61,14 +61,10 @@ struct left {
 
 struct ktm_mariadb_rm {
     _Atomic unsigned references;
-    pid_t process; /* that opened it */
-    HANDLE tm;
-    bool owns_tm;
-    struct ktm_rm *kit;
+    struct manager base;
     struct ktm_mariadb_options options;
     struct ktm_mariadb_server server; /* copies */
-    struct home home;
-    char sign_table[300]; /* quoted, with its database */
+    char sign_table[300];             /* quoted, with its database */
 
     pthread_mutex_t mutex;
     struct list idle; /* struct session */
@@ -89,11 +85,9 @@ struct ktm_mariadb_rm {
 
 struct ktm_mariadb_tx {
     _Atomic unsigned references;
-    _Atomic unsigned holders; /* applications among them */
     struct ktm_mariadb_rm *rm;
     GUID id;
-    HANDLE transaction;
-    bool owns_transaction;
+    struct held held;
     pthread_mutex_t mutex;
     struct session *session; /* NULL: given away, or lost */
     unsigned long thread;    /* the server's, for KILL QUERY from elsewhere */
@@ -125,8 +119,6 @@ NTSTATUS explain_server(struct explanation *why, MYSQL *connection, const char *
 bool error_is_loss(unsigned error);
 void report(struct ktm_mariadb_rm *rm, enum ktm_mariadb_kind kind, const GUID *transaction,
             bool commit, const char *text);
-/* One branch more is finished; if it was the last one, nothing is the matter any more. */
-void trouble_is_over(struct ktm_mariadb_rm *rm);
 
 /* ---- place.c ---- */
 
@@ -252,12 +244,5 @@ extern const struct ktm_rm_author mariadb_author;
 
 /* Nothing was promised: rolls the branch back and gives the session away. */
 void tx_undo(struct ktm_mariadb_tx *tx, enum ktm_mariadb_state state);
-void tx_hold(struct ktm_mariadb_tx *tx);
 void tx_release(struct ktm_mariadb_tx *tx);
 void rm_release(struct ktm_mariadb_rm *rm);
-
-static inline NTSTATUS must_use
-rm_check(const struct ktm_mariadb_rm *rm, pid_t process)
-{
-    return rm->process == process ? STATUS_SUCCESS : status_raise(STATUS_RM_NOT_ACTIVE);
-}

@@ -102,7 +102,7 @@ lock_name(const struct ktm_mariadb_rm *rm, char text[HEX_SIZE + 8])
 {
     char manager[HEX_SIZE];
 
-    guid_hex(&rm->home.manager, manager);
+    guid_hex(&rm->base.home.manager, manager);
     snprintf(text, HEX_SIZE + 8, "ktm:%s:", manager);
 }
 
@@ -275,7 +275,7 @@ session_open(struct ktm_mariadb_rm *rm, struct explanation *why, struct session 
         return status;
     }
     /* While the home is being opened nobody knows the identity yet. */
-    if (rm->home.incarnation)
+    if (rm->base.home.incarnation)
         status = session_lock(rm, session, why);
     if (status != STATUS_SUCCESS) {
         session_close(rm, session);

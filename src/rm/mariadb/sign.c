@@ -33,7 +33,7 @@ where(const struct ktm_mariadb_rm *rm, const GUID *transaction, char text[160])
 {
     char manager[HEX_SIZE], id[HEX_SIZE];
 
-    guid_hex(&rm->home.manager, manager);
+    guid_hex(&rm->base.home.manager, manager);
     guid_hex(transaction, id);
     snprintf(text, 160, "manager = X'%s' AND transaction = X'%s'", manager, id);
 }
@@ -44,7 +44,7 @@ insert_statement(const struct ktm_mariadb_rm *rm, const GUID *transaction, uint6
 {
     char manager[HEX_SIZE], id[HEX_SIZE];
 
-    guid_hex(&rm->home.manager, manager);
+    guid_hex(&rm->base.home.manager, manager);
     guid_hex(transaction, id);
     snprintf(sql, SIGN_SIZE,
              "INSERT INTO %s (manager, transaction, incarnation) VALUES (X'%s', X'%s', %" PRIu64
@@ -102,7 +102,7 @@ sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, struct explanat
     static const GUID home = {0};
     char sql[SIGN_SIZE];
 
-    if (rm->home.incarnation == 0) { /* a new one */
+    if (rm->base.home.incarnation == 0) { /* a new one */
         insert_statement(rm, &home, 0, sql);
         return session_say(session, sql, NULL, why);
     }
@@ -112,7 +112,7 @@ sign_of_home(struct ktm_mariadb_rm *rm, struct session *session, struct explanat
     case SIGN_ABSENT:
         return explain(why, status_raise(STATUS_RM_METADATA_CORRUPT),
                        "'%s' belongs to another server or database: %s does not know it",
-                       rm->home.path, rm->sign_table);
+                       rm->base.home.path, rm->sign_table);
     default:
         return status_raise(session->is_lost ? STATUS_RM_DISCONNECTED : STATUS_ACCESS_DENIED);
     }
@@ -141,7 +141,7 @@ sign_statement(struct ktm_mariadb_tx *tx, char sql[SIGN_SIZE])
 
     tx->row = free_take(tx->rm);
     if (!tx->row) {
-        insert_statement(tx->rm, &tx->id, tx->rm->home.incarnation, sql);
+        insert_statement(tx->rm, &tx->id, tx->rm->base.home.incarnation, sql);
         return;
     }
     guid_hex(&tx->id, id);
@@ -203,11 +203,11 @@ sweep_statement(struct ktm_mariadb_rm *rm)
 
     if (!text)
         return NULL;
-    guid_hex(&rm->home.manager, id);
+    guid_hex(&rm->base.home.manager, id);
     fprintf(text,
             "DELETE FROM %s WHERE manager = X'%s' AND incarnation BETWEEN 1 AND %" PRIu64
             " AND transaction NOT IN (X''",
-            rm->sign_table, id, rm->home.incarnation - 1);
+            rm->sign_table, id, rm->base.home.incarnation - 1);
     pthread_mutex_lock(&rm->mutex);
     LIST_EACH (left, &rm->asked, in_list) {
         guid_hex(&left->key.transaction, id);
@@ -241,7 +241,7 @@ is_forgotten(const struct ktm_mariadb_rm *rm, const struct ktm_rm_key *key)
     GUID uow = key->transaction;
     HANDLE transaction;
     NTSTATUS status =
-        NtOpenTransaction(&transaction, TRANSACTION_QUERY_INFORMATION, NULL, &uow, rm->tm);
+        NtOpenTransaction(&transaction, TRANSACTION_QUERY_INFORMATION, NULL, &uow, rm->base.tm);
 
     if (status == STATUS_SUCCESS)
         NtClose(transaction);

@@ -123,7 +123,7 @@ ktm_mariadb_exec(struct ktm_mariadb_tx *tx, const char *sql, int count, const ch
 
     if (!tx || !sql || count < 0 || (count > 0 && !values))
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
+    TRY(manager_check(&tx->rm->base));
     pthread_mutex_lock(&tx->mutex);
     status = exec_locked(tx, sql, count, values, result);
     pthread_mutex_unlock(&tx->mutex);
@@ -167,7 +167,7 @@ statement_run(struct ktm_mariadb_tx *tx, const char *text, size_t count,
     struct running running = {.tx = tx, .count = count};
     NTSTATUS status;
 
-    TRY(rm_check(tx->rm, getpid()));
+    TRY(manager_check(&tx->rm->base));
     running.values = calloc(count + 1, sizeof(*running.values));
     if (!running.values)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
@@ -186,7 +186,7 @@ ktm_mariadb_connection(struct ktm_mariadb_tx *tx)
 {
     MYSQL *connection = NULL;
 
-    if (!tx || tx->rm->process != getpid())
+    if (!tx || tx->rm->base.process != getpid())
         return NULL;
     pthread_mutex_lock(&tx->mutex);
     if (atomic_load(&tx->state) == KTM_MARIADB_ACTIVE && tx->session && !tx->is_asked) {
@@ -209,10 +209,10 @@ ktm_mariadb_commit(struct ktm_mariadb_tx *tx)
 {
     NTSTATUS status;
 
-    if (!tx || !tx->transaction)
+    if (!tx || !tx->held.transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
-    status = ktm_rm_commit(tx->rm->kit, tx->transaction);
+    TRY(manager_check(&tx->rm->base));
+    status = ktm_rm_commit(tx->rm->base.kit, tx->held.transaction);
     why_not_committed(&tx->mutex, &tx->why, status);
     return status;
 }
@@ -220,13 +220,13 @@ ktm_mariadb_commit(struct ktm_mariadb_tx *tx)
 NTSTATUS
 ktm_mariadb_rollback(struct ktm_mariadb_tx *tx)
 {
-    if (!tx || !tx->transaction)
+    if (!tx || !tx->held.transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
+    TRY(manager_check(&tx->rm->base));
     pthread_mutex_lock(&tx->mutex);
     tx->is_lent = false;
     pthread_mutex_unlock(&tx->mutex);
-    return ktm_rm_rollback(tx->rm->kit, tx->transaction);
+    return ktm_rm_rollback(tx->rm->base.kit, tx->held.transaction);
 }
 
 enum ktm_mariadb_state
@@ -238,7 +238,7 @@ ktm_mariadb_state(struct ktm_mariadb_tx *tx)
 size_t
 ktm_mariadb_error(struct ktm_mariadb_tx *tx, char *into, size_t size)
 {
-    return why_copy(tx->rm->process, &tx->mutex, &tx->why, into, size);
+    return why_copy(tx->rm->base.process, &tx->mutex, &tx->why, into, size);
 }
 
 /* ---- what is prepared ---- */
@@ -255,7 +255,7 @@ tell_prepared(void *context, const struct xid *xid)
     const struct telling *telling = context;
     const struct ktm_mariadb_prepared prepared = {
         .xid = xid->text,
-        .is_ours = guid_equal(&xid->key.manager, &telling->rm->home.manager),
+        .is_ours = guid_equal(&xid->key.manager, &telling->rm->base.home.manager),
         .key = xid->key};
 
     telling->each(telling->context, &prepared);
@@ -270,7 +270,7 @@ ktm_mariadb_prepared(struct ktm_mariadb_rm *rm, ktm_mariadb_each *each, void *co
 
     if (!rm || !each)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(rm, getpid()));
+    TRY(manager_check(&rm->base));
     outcome_tend_orphans(rm);
     return outcome_list_all(rm, tell_prepared, &telling, &why);
 }

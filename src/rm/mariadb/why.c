@@ -73,15 +73,7 @@ report(struct ktm_mariadb_rm *rm, enum ktm_mariadb_kind kind, const GUID *transa
         .kind = kind, .transaction = *transaction, .is_committed = commit, .text = text};
 
     if (kind == KTM_MARIADB_UNFINISHED)
-        home_trouble(&rm->home, text);
+        home_trouble(&rm->base.home, text);
     if (rm->options.report)
         rm->options.report(rm->options.context, &it);
-}
-
-void
-trouble_is_over(struct ktm_mariadb_rm *rm)
-{
-    /* This one still counts; while the RM is being opened nobody knows how many there are. */
-    if (rm->kit && ktm_rm_unfinished(rm->kit) <= 1)
-        home_well(&rm->home);
 }

@@ -49,7 +49,7 @@ alone_sweep(struct ktm_postgres_rm *rm, struct session *session, bool is_start)
 
     if (!rm->outcome_table[0])
         return;
-    guid_print(&rm->home.manager, manager);
+    guid_print(&rm->base.home.manager, manager);
     snprintf(sql, sizeof(sql), "DELETE FROM %s WHERE manager = '%s'%s", rm->outcome_table, manager,
              is_start ? "" : " AND written < clock_timestamp() - interval '1 hour'");
     /* What stays is swept at another time. */

@@ -235,7 +235,7 @@ finish_prepared(struct ktm_postgres_tx *tx, bool commit)
     atomic_store(&tx->state, (finished == FINISHED) == commit ? KTM_POSTGRES_COMMITTED
                                                               : KTM_POSTGRES_ROLLED_BACK);
     if (tx->was_told)
-        trouble_is_over(tx->rm);
+        manager_well(&tx->rm->base);
     outcome_tend_orphans(tx->rm);
     return KTM_RM_DONE;
 }
@@ -312,7 +312,7 @@ settle(struct ktm_postgres_rm *rm, const struct ktm_rm_key *key, bool commit)
     report(rm, kinds[finished], &key->transaction, commit, why.text);
     if (finished == NOT_FINISHED)
         return KTM_RM_RETRY;
-    trouble_is_over(rm);
+    manager_well(&rm->base);
     return KTM_RM_DONE;
 }
 
@@ -342,7 +342,7 @@ take_up(struct ktm_postgres_rm *rm, const struct name *name, ktm_rm_each_key *ea
 {
     struct ktm_rm_key key = {.transaction = name->transaction,
                              .enlistment = name->enlistment,
-                             .manager = rm->home.manager,
+                             .manager = rm->base.home.manager,
                              .incarnation = name->incarnation};
     struct left *left = calloc(1, sizeof(*left));
 
@@ -389,12 +389,6 @@ list_in_doubt(void *context, ktm_rm_each_key *each, void *list)
 /* ---- references ---- */
 
 void
-tx_hold(struct ktm_postgres_tx *tx)
-{
-    atomic_fetch_add(&tx->references, 1);
-}
-
-void
 tx_release(struct ktm_postgres_tx *tx)
 {
     struct ktm_postgres_rm *rm = tx->rm;
@@ -417,8 +411,10 @@ forget(void *context, void *work)
 static void
 hold(void *context, void *work)
 {
+    struct ktm_postgres_tx *tx = work;
+
     (void)context;
-    tx_hold(work);
+    atomic_fetch_add(&tx->references, 1);
 }
 
 const struct ktm_rm_author postgres_author = {

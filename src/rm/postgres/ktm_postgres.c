@@ -32,7 +32,7 @@ rm_release(struct ktm_postgres_rm *rm)
     left_destroy(rm);
     pthread_mutex_destroy(&rm->mutex);
     pthread_mutex_destroy(&rm->reserve_mutex);
-    home_free(&rm->home);
+    home_free(&rm->base.home);
     free(rm->conninfo);
     free((char *)rm->options.name);
     free(rm);
@@ -53,9 +53,9 @@ meet_server(struct ktm_postgres_rm *rm, const char *home, const GUID *tm, struct
              session->place.database, session->place.system);
     snprintf(own_name, sizeof(own_name), "%" PRIu64 "-%" PRIu32, session->place.system,
              session->place.database);
-    TRY(home_open(&rm->home, home, "postgres", rm->options.name ? rm->options.name : own_name, tm,
-                  place, why));
-    TRY(home_advance(&rm->home,
+    TRY(home_open(&rm->base.home, home, "postgres", rm->options.name ? rm->options.name : own_name,
+                  tm, place, why));
+    TRY(home_advance(&rm->base.home,
                      place_of(rm->conninfo, session->connection, &reached) ? reached.text : NULL,
                      why));
     rm->place = session->place;
@@ -87,12 +87,12 @@ rm_start(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, struct explana
     NTSTATUS status;
     GUID id;
 
-    TRY(manager_take(tm, home, &rm->tm, &rm->owns_tm, &id, why));
+    TRY(manager_take(&rm->base, tm, home, &id, why));
     TRY(meet_server(rm, home, &id, why));
-    kit.identity = &rm->home.manager;
-    kit.incarnation = rm->home.incarnation;
+    kit.identity = &rm->base.home.manager;
+    kit.incarnation = rm->base.home.incarnation;
     kit.author = rm->outcome_table[0] ? &postgres_author : &postgres_author_without_alone;
-    status = ktm_rm_open(rm->tm, &kit, &rm->kit);
+    status = ktm_rm_open(rm->base.tm, &kit, &rm->base.kit);
     if (status != STATUS_SUCCESS)
         return explain(why, status, "the resource manager of '%s' cannot be registered: %s", home,
                        rm->why.text[0] ? rm->why.text : status_meaning(status));
@@ -109,10 +109,10 @@ rm_create(const char *conninfo, const struct ktm_postgres_options *options,
     if (!rm)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     rm->references = 1;
-    rm->process = getpid();
+    rm->base.process = getpid();
     list_init(&rm->idle);
     list_init(&rm->left);
-    home_init(&rm->home);
+    home_init(&rm->base.home);
     pthread_mutex_init(&rm->mutex, NULL);
     pthread_mutex_init(&rm->reserve_mutex, NULL);
     rm->options =
@@ -183,10 +183,10 @@ ktm_postgres_open(HANDLE tm, const char *home, const char *conninfo,
 }
 
 static bool
-has_unfinished(struct ktm_postgres_rm *rm)
+has_orphans(struct ktm_postgres_rm *rm)
 {
     struct left *left;
-    bool has = ktm_rm_unfinished(rm->kit) > 0;
+    bool has = false;
 
     pthread_mutex_lock(&rm->mutex);
     LIST_EACH (left, &rm->left, in_rm)
@@ -198,16 +198,9 @@ has_unfinished(struct ktm_postgres_rm *rm)
 void
 ktm_postgres_shut(struct ktm_postgres_rm *rm)
 {
-    if (!rm || rm->process != getpid())
+    if (!rm || rm->base.process != getpid())
         return;
-    if (rm->kit && !has_unfinished(rm))
-        home_rest(&rm->home);
-    ktm_rm_close(rm->kit);
-    if (rm->owns_tm)
-        NtClose(rm->tm);
-    rm->kit = NULL;
-    rm->tm = NULL;
-    home_close(&rm->home);
+    manager_shut(&rm->base, has_orphans(rm));
     rm_release(rm);
 }
 
@@ -215,35 +208,32 @@ NTSTATUS
 ktm_postgres_known(const char *home,
                    void (*each)(void *context, const struct ktm_resource *resource), void *context)
 {
-    if (!home || !each)
-        return status_raise(STATUS_INVALID_PARAMETER);
     return home_known(home, "postgres", each, context);
 }
 
 HANDLE
 ktm_postgres_tm(struct ktm_postgres_rm *rm)
 {
-    return rm->tm;
+    return rm->base.tm;
 }
 
 struct ktm_rm *
 ktm_postgres_kit(struct ktm_postgres_rm *rm)
 {
-    return rm->kit;
+    return rm->base.kit;
 }
 
 size_t
 ktm_postgres_why(struct ktm_postgres_rm *rm, char *into, size_t size)
 {
-    return why_copy(rm->process, &rm->mutex, &rm->why, into, size);
+    return why_copy(rm->base.process, &rm->mutex, &rm->why, into, size);
 }
 
 /* ---- beginning ---- */
 
 struct making {
     struct ktm_postgres_rm *rm;
-    HANDLE transaction;
-    bool owns_transaction;
+    struct held held;
     PGconn *connection; /* NULL: one of ours */
     struct explanation why;
 };
@@ -281,8 +271,7 @@ make(void *argument, const struct ktm_rm_key *key, void **work)
     tx->references = 1;
     tx->rm = making->rm;
     tx->id = key->transaction;
-    tx->transaction = making->transaction;
-    tx->owns_transaction = making->owns_transaction;
+    tx->held = making->held;
     tx->session = session;
     tx->is_begun = making->connection;
     tx->is_plain = !making->connection;
@@ -299,29 +288,22 @@ begin(struct making *making, struct ktm_postgres_tx **out)
     NTSTATUS status;
     void *work;
 
-    TRY(rm_check(rm, getpid()));
+    TRY(manager_check(&rm->base));
     outcome_tend_orphans(rm);
-    if (!making->transaction) {
-        TRY(NtCreateTransaction(&making->transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, rm->tm, 0,
-                                0, 0, NULL, NULL));
-        making->owns_transaction = true;
-    }
-    status = ktm_rm_enlist(rm->kit, making->transaction, make, making, &work);
+    status = manager_enlist(&rm->base, &making->held, make, making, &work);
     if (status != STATUS_SUCCESS) {
         why_keep(&rm->mutex, &rm->why, &making->why, status);
-        if (making->owns_transaction)
-            NtClose(making->transaction);
         return status;
     }
     *out = work;
-    atomic_fetch_add(&(*out)->holders, 1);
+    atomic_fetch_add(&(*out)->held.holders, 1);
     return STATUS_SUCCESS;
 }
 
 NTSTATUS
 ktm_postgres_begin(struct ktm_postgres_rm *rm, HANDLE transaction, struct ktm_postgres_tx **out)
 {
-    struct making making = {.rm = rm, .transaction = transaction};
+    struct making making = {.rm = rm, .held.transaction = transaction};
 
     if (!rm || !out)
         return status_raise(STATUS_INVALID_PARAMETER);
@@ -332,7 +314,7 @@ NTSTATUS
 ktm_postgres_begin_on(struct ktm_postgres_rm *rm, HANDLE transaction, PGconn *connection,
                       struct ktm_postgres_tx **out)
 {
-    struct making making = {.rm = rm, .transaction = transaction, .connection = connection};
+    struct making making = {.rm = rm, .held.transaction = transaction, .connection = connection};
 
     if (!rm || !connection || !out)
         return status_raise(STATUS_INVALID_PARAMETER);
@@ -342,7 +324,7 @@ ktm_postgres_begin_on(struct ktm_postgres_rm *rm, HANDLE transaction, PGconn *co
 void
 ktm_postgres_close(struct ktm_postgres_tx *tx)
 {
-    if (!tx || tx->rm->process != getpid())
+    if (!tx || tx->rm->base.process != getpid())
         return;
     pthread_mutex_lock(&tx->mutex);
     tx->is_lent = false;
@@ -350,16 +332,12 @@ ktm_postgres_close(struct ktm_postgres_tx *tx)
     if (atomic_load(&tx->state) == KTM_POSTGRES_ROLLED_BACK)
         tx_undo(tx, KTM_POSTGRES_ROLLED_BACK);
     pthread_mutex_unlock(&tx->mutex);
-    /* The close rolls back what was not committed [CLOSE-TX-01]. */
-    if (atomic_fetch_sub(&tx->holders, 1) == 1 && tx->owns_transaction) {
-        NtClose(tx->transaction);
-        tx->transaction = NULL;
-    }
+    held_let_go(&tx->held);
     tx_release(tx);
 }
 
 HANDLE
 ktm_postgres_transaction(struct ktm_postgres_tx *tx)
 {
-    return tx->transaction;
+    return tx->held.transaction;
 }

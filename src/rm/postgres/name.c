@@ -78,8 +78,8 @@ name_prefix(const struct ktm_postgres_rm *rm, char text[GID_SIZE])
 {
     char tm[GUID_DIGITS + 1], manager[GUID_DIGITS + 1];
 
-    digits_print(&rm->home.tm, tm);
-    digits_print(&rm->home.manager, manager);
+    digits_print(&rm->base.home.tm, tm);
+    digits_print(&rm->base.home.manager, manager);
     snprintf(text, GID_SIZE, "ktm:%s:%s:", tm, manager);
 }
 
@@ -125,11 +125,11 @@ name_parse(const struct ktm_postgres_rm *rm, const char *gid, struct name *out)
 static NTSTATUS
 enlistment_open(struct ktm_postgres_rm *rm, const GUID *enlistment, HANDLE *out)
 {
-    GUID manager = rm->home.manager, name = *enlistment;
+    GUID manager = rm->base.home.manager, name = *enlistment;
     HANDLE handle;
     NTSTATUS status;
 
-    TRY(NtOpenResourceManager(&handle, RESOURCEMANAGER_ALL_ACCESS, rm->tm, &manager, NULL));
+    TRY(NtOpenResourceManager(&handle, RESOURCEMANAGER_ALL_ACCESS, rm->base.tm, &manager, NULL));
     status = NtOpenEnlistment(out, ENLISTMENT_ALL_ACCESS, handle, &name, NULL);
     NtClose(handle);
     return status;

@@ -67,13 +67,9 @@ struct left {
 
 struct ktm_postgres_rm {
     _Atomic unsigned references;
-    pid_t process; /* that opened it */
-    HANDLE tm;
-    bool owns_tm;
-    struct ktm_rm *kit;
+    struct manager base;
     struct ktm_postgres_options options;
     char *conninfo;
-    struct home home;
     struct place place; /* the home's; system 0: nobody has said yet which it must be */
     char role[64];
     bool is_superuser;
@@ -92,11 +88,9 @@ struct ktm_postgres_rm {
 
 struct ktm_postgres_tx {
     _Atomic unsigned references;
-    _Atomic unsigned holders; /* applications among them */
     struct ktm_postgres_rm *rm;
     GUID id;
-    HANDLE transaction;
-    bool owns_transaction;
+    struct held held;
     pthread_mutex_t mutex;
     struct session *session; /* NULL: has voted or ended */
     _Atomic unsigned state;  /* enum ktm_postgres_state */
@@ -122,8 +116,6 @@ NTSTATUS explain_result(struct explanation *why, PGconn *connection, const PGres
 bool result_is(const PGresult *result, const char *sqlstate);
 void report(struct ktm_postgres_rm *rm, enum ktm_postgres_kind kind, const GUID *transaction,
             bool commit, const char *text);
-/* One branch more is finished; if it was the last one, nothing is the matter any more. */
-void trouble_is_over(struct ktm_postgres_rm *rm);
 
 /* ---- name.c ---- */
 
@@ -250,12 +242,5 @@ const char *tx_limit(const struct ktm_postgres_tx *tx);
 bool tx_is_role_fit(const struct ktm_postgres_tx *tx, const char *role);
 /* Nothing was promised: rolls the session's transaction back and gives the session away. */
 void tx_undo(struct ktm_postgres_tx *tx, enum ktm_postgres_state state);
-void tx_hold(struct ktm_postgres_tx *tx);
 void tx_release(struct ktm_postgres_tx *tx);
 void rm_release(struct ktm_postgres_rm *rm);
-
-static inline NTSTATUS must_use
-rm_check(const struct ktm_postgres_rm *rm, pid_t process)
-{
-    return rm->process == process ? STATUS_SUCCESS : status_raise(STATUS_RM_NOT_ACTIVE);
-}

@@ -169,7 +169,7 @@ barrier_key(const struct ktm_postgres_rm *rm)
 {
     uint64_t halves[2];
 
-    memcpy(halves, &rm->home.manager, sizeof(halves));
+    memcpy(halves, &rm->base.home.manager, sizeof(halves));
     return halves[0] ^ halves[1];
 }
 

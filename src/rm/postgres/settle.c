@@ -9,7 +9,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "rm/postgres/postgres.h"
 
@@ -68,7 +67,7 @@ ktm_postgres_settle(struct ktm_postgres_rm *rm, const GUID *transaction, const c
 
     if (!rm || !transaction || !reason || !reason[0])
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(rm, getpid()));
+    TRY(manager_check(&rm->base));
     status = session_take_for_outcome(rm, &why, &session);
     if (status == STATUS_SUCCESS) {
         status = write_settlement(session, transaction, reason, &why);

@@ -143,7 +143,7 @@ ktm_postgres_exec(struct ktm_postgres_tx *tx, const char *sql, int count, const 
 
     if (!tx || !sql || count < 0 || (count > 0 && !values))
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
+    TRY(manager_check(&tx->rm->base));
     pthread_mutex_lock(&tx->mutex);
     status = exec_locked(tx, sql, false, count, values, result);
     pthread_mutex_unlock(&tx->mutex);
@@ -179,7 +179,7 @@ statement_run(struct ktm_postgres_tx *tx, const char *text, size_t count,
     struct running running = {.tx = tx, .count = count};
     NTSTATUS status;
 
-    TRY(rm_check(tx->rm, getpid()));
+    TRY(manager_check(&tx->rm->base));
     running.values = calloc(count + 1, sizeof(*running.values));
     if (!running.values)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
@@ -198,7 +198,7 @@ ktm_postgres_connection(struct ktm_postgres_tx *tx)
 {
     PGconn *connection = NULL;
 
-    if (!tx || tx->rm->process != getpid())
+    if (!tx || tx->rm->base.process != getpid())
         return NULL;
     pthread_mutex_lock(&tx->mutex);
     if (atomic_load(&tx->state) == KTM_POSTGRES_ACTIVE && tx->session && !tx->is_asked &&
@@ -219,10 +219,10 @@ ktm_postgres_commit(struct ktm_postgres_tx *tx)
 {
     NTSTATUS status;
 
-    if (!tx || !tx->transaction)
+    if (!tx || !tx->held.transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
-    status = ktm_rm_commit(tx->rm->kit, tx->transaction);
+    TRY(manager_check(&tx->rm->base));
+    status = ktm_rm_commit(tx->rm->base.kit, tx->held.transaction);
     why_not_committed(&tx->mutex, &tx->why, status);
     return status;
 }
@@ -230,13 +230,13 @@ ktm_postgres_commit(struct ktm_postgres_tx *tx)
 NTSTATUS
 ktm_postgres_rollback(struct ktm_postgres_tx *tx)
 {
-    if (!tx || !tx->transaction)
+    if (!tx || !tx->held.transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
+    TRY(manager_check(&tx->rm->base));
     pthread_mutex_lock(&tx->mutex);
     tx->is_lent = false;
     pthread_mutex_unlock(&tx->mutex);
-    return ktm_rm_rollback(tx->rm->kit, tx->transaction);
+    return ktm_rm_rollback(tx->rm->base.kit, tx->held.transaction);
 }
 
 enum ktm_postgres_state
@@ -248,7 +248,7 @@ ktm_postgres_state(struct ktm_postgres_tx *tx)
 size_t
 ktm_postgres_error(struct ktm_postgres_tx *tx, char *into, size_t size)
 {
-    return why_copy(tx->rm->process, &tx->mutex, &tx->why, into, size);
+    return why_copy(tx->rm->base.process, &tx->mutex, &tx->why, into, size);
 }
 
 /* ---- what is prepared ---- */
@@ -266,7 +266,7 @@ tell_prepared(struct ktm_postgres_rm *rm, const PGresult *result, int row, ktm_p
     if (prepared.is_ours)
         prepared.key = (struct ktm_rm_key){.transaction = name.transaction,
                                            .enlistment = name.enlistment,
-                                           .manager = rm->home.manager,
+                                           .manager = rm->base.home.manager,
                                            .incarnation = name.incarnation};
     each(context, &prepared);
 }
@@ -288,7 +288,7 @@ ktm_postgres_prepared(struct ktm_postgres_rm *rm, double age, ktm_postgres_each 
 
     if (!rm || !each)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(rm, getpid()));
+    TRY(manager_check(&rm->base));
     outcome_tend_orphans(rm);
     TRY(session_take_for_outcome(rm, &why, &session));
     snprintf(text, sizeof(text), "%.3f", age);

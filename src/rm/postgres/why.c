@@ -69,15 +69,7 @@ report(struct ktm_postgres_rm *rm, enum ktm_postgres_kind kind, const GUID *tran
         .kind = kind, .transaction = *transaction, .is_committed = commit, .text = text};
 
     if (kind == KTM_POSTGRES_UNFINISHED)
-        home_trouble(&rm->home, text);
+        home_trouble(&rm->base.home, text);
     if (rm->options.report)
         rm->options.report(rm->options.context, &it);
-}
-
-void
-trouble_is_over(struct ktm_postgres_rm *rm)
-{
-    /* This one still counts; while the RM is being opened nobody knows how many there are. */
-    if (rm->kit && ktm_rm_unfinished(rm->kit) <= 1)
-        home_well(&rm->home);
 }

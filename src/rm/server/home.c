@@ -297,6 +297,16 @@ home_is_name(const char *name)
                                   "0123456789_-") == size);
 }
 
+void
+home_name_of(const char *place, char name[HOME_NAME_SIZE])
+{
+    uint64_t hash = 14695981039346656037u; /* FNV-1a: a name, not a proof */
+
+    for (const char *at = place; *at; at++)
+        hash = (hash ^ (uint8_t)*at) * 1099511628211u;
+    snprintf(name, HOME_NAME_SIZE, "at-%016" PRIx64, hash);
+}
+
 NTSTATUS
 home_open(struct home *home, const char *directory, const char *kind, const char *name,
           const GUID *tm, const char *place, struct explanation *why)
@@ -456,10 +466,13 @@ is_of(const char *kind, const char *file)
 NTSTATUS
 home_known(const char *directory, const char *kind, ktm_resource_each *each, void *context)
 {
-    DIR *list = opendir(directory);
     NTSTATUS status = STATUS_SUCCESS;
     struct dirent *entry;
+    DIR *list;
 
+    if (!directory || !each)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    list = opendir(directory);
     if (!list && errno == ENOENT)
         return STATUS_SUCCESS;
     if (!list)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What resource managers of database servers have in common: who they are to a server, kept in a
- * file of the home. Each of their libraries brings its own copy.
+ * file of the home; how they take part in transactions; sentences, connection strings, SQL. Each of
+ * their libraries brings its own copy.
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "base/guid.h"
 #include "base/list.h"
 #include "ktm.h"
+#include "ktm_rm.h"
 
 struct home {
     char *directory;
@@ -30,6 +32,9 @@ struct home {
 
 /* Can a file be named after it? NULL: nobody has asked for a name. */
 bool home_is_name(const char *name);
+/* Of a state that nobody has named: by its place. */
+#define HOME_NAME_SIZE 32
+void home_name_of(const char *place, char name[HOME_NAME_SIZE]);
 /* Reads the file <directory>/<kind>.<name>, or makes up who we are. 'place' says in words where the
  * server's data are; 'kind' stays the caller's. Answers: RM_METADATA_CORRUPT (damaged, or of
  * another place or TM), SHARING_VIOLATION (it is open in this process). */
@@ -54,25 +59,58 @@ void home_well(struct home *home); /* it is over */
 /* The same for one that could not be opened, if there is such a file at all. */
 void home_trouble_at(const char *directory, const char *kind, const char *name, const char *text);
 
-/* Calls 'each' for every file of the kind, with its name. Answers: RM_METADATA_CORRUPT (told after
- * all others), and what files say. */
+/* Calls 'each' for every file of the kind, with its name. Answers: INVALID_PARAMETER (no home, no
+ * 'each'), RM_METADATA_CORRUPT (told after all others), and what files say. */
 NTSTATUS home_known(const char *directory, const char *kind, ktm_resource_each *each,
                     void *context) must_use;
 
 /* A file of 'directory' is this text from now on, whole and durably. */
 NTSTATUS file_replace(const char *directory, const char *path, const char *text,
                       struct explanation *why) must_use;
-/* The transaction manager that a resource manager was given, or, for NULL, that of the home; and
- * which one it is. '*owns': to be closed. */
-NTSTATUS manager_take(HANDLE given, const char *home, HANDLE *tm, bool *owns, GUID *id,
+
+/* ---- managers, and the transactions they take part in: manager.c ---- */
+
+struct manager {
+    pid_t process; /* that opened it */
+    HANDLE tm;
+    bool owns_tm;
+    struct ktm_rm *kit; /* NULL: it is being opened, or was shut */
+    struct home home;
+};
+
+/* The transaction manager that it was given, or, for NULL, that of the home; and which one it is.
+ */
+NTSTATUS manager_take(struct manager *manager, HANDLE given, const char *home, GUID *id,
                       struct explanation *why) must_use;
+/* Closes the kit, the home, and what was opened by manager_take. 'has_orphans': something is left
+ * that the kit does not know. */
+void manager_shut(struct manager *manager, bool has_orphans);
+/* Answers: RM_NOT_ACTIVE (in another process). */
+NTSTATUS manager_check(const struct manager *manager) must_use;
+/* One branch more is finished; if it was the last one, nothing is the matter any more. */
+void manager_well(struct manager *manager);
+
+/* A transaction, as applications have it by their part of it. */
+struct held {
+    HANDLE transaction;
+    bool is_ours;             /* made for this part, and closed with it */
+    _Atomic unsigned holders; /* applications */
+};
+
+/* Enlists in the transaction, or in a new one where there is none. On failure the new one is
+ * closed. Answers as ktm_rm_enlist and NtCreateTransaction. */
+NTSTATUS manager_enlist(struct manager *manager, struct held *held, ktm_rm_make *make,
+                        void *argument, void **work) must_use;
+void held_let_go(struct held *held); /* by one of its holders */
+void held_drop(struct held *held);   /* nobody has got it */
 
 /* What became of something prepared, compared with its outcome. */
 enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
 
 /* ---- sentences that several threads write and read, under a mutex: why.c ---- */
 
-/* Copies it out; returns its length. Nothing in another process than this one. */
+/* Copies it out; returns its length. In another process than this one: nothing, for the mutex may
+ * be held there for ever. */
 size_t why_copy(pid_t process, pthread_mutex_t *mutex, const struct explanation *why, char *into,
                 size_t size);
 /* 'kept' is this one from now on; if nothing was explained, what the status means. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rm/server/server.h"
+
 #define LINE_SIZE 4096
 
 /* ---- one line ---- */

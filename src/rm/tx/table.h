@@ -3,7 +3,6 @@
 #pragma once
 
 #include "base/explain.h"
-#include "rm/server/server.h"
 
 #define TABLE_MAX 32
 

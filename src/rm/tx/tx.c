@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/guid.h"
 #include "ktm_tx.h"
 #include "ktm_xa.h"
 #include "rm/tx/table.h"

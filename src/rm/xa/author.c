@@ -203,7 +203,7 @@ tell_ours(void *context, const XID *xid)
     const struct listing *listing = context;
     struct ktm_rm_key key;
 
-    if (xid_parse(xid, &listing->rm->home.manager, &key))
+    if (xid_parse(xid, &listing->rm->base.home.manager, &key))
         listing->each(listing->list, &key);
     return STATUS_SUCCESS;
 }
@@ -241,8 +241,10 @@ forget(void *context, void *work)
 static void
 hold(void *context, void *work)
 {
+    struct ktm_xa_tx *tx = work;
+
     (void)context;
-    tx_hold(work);
+    atomic_fetch_add(&tx->references, 1);
 }
 
 /* No commit_alone: of a lost answer to TMONEPHASE nobody can say what it was. */

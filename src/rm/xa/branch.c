@@ -148,12 +148,6 @@ tx_undo(struct ktm_xa_tx *tx, enum ktm_xa_state state)
 /* ---- references ---- */
 
 void
-tx_hold(struct ktm_xa_tx *tx)
-{
-    atomic_fetch_add(&tx->references, 1);
-}
-
-void
 tx_release(struct ktm_xa_tx *tx)
 {
     struct ktm_xa_rm *rm = tx->rm;

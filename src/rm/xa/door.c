@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Switches of XA in transactions of applications (ktm.h), and for programs that do not know them.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,17 +25,6 @@ pass_report(void *context, const struct ktm_xa_report *report)
 
 /* ---- a manager and its parts ---- */
 
-/* The state of who names none: by its place. */
-static void
-name_of(const char *place, char name[32])
-{
-    uint64_t hash = 14695981039346656037u; /* FNV-1a: a name, not a proof */
-
-    for (const char *at = place; *at; at++)
-        hash = (hash ^ (uint8_t)*at) * 1099511628211u;
-    snprintf(name, 32, "at-%016" PRIx64, hash);
-}
-
 /* What a home knows was taken before, and what is promised there has to be kept, also when the
  * library has changed since. */
 static NTSTATUS
@@ -52,7 +40,7 @@ door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t w
     struct explanation explanation = {0};
     struct ktm_xa_rm *made = NULL;
     struct place place;
-    char name[32];
+    char name[HOME_NAME_SIZE];
     NTSTATUS status = place_read(resource->place, &place, &explanation);
 
     if (status != STATUS_SUCCESS) {
@@ -60,7 +48,7 @@ door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t w
         return status;
     }
     if (!options.name) {
-        name_of(resource->place, name);
+        home_name_of(resource->place, name);
         options.name = name;
     }
     status = place_info(&place, &explanation);
@@ -138,8 +126,6 @@ ktm_xa(struct ktm_tx *tx, const char *switch_path, const char *info, struct ktm_
 static NTSTATUS
 door_known(const char *home, ktm_resource_each *each, void *context)
 {
-    if (!home || !each)
-        return status_raise(STATUS_INVALID_PARAMETER);
     return home_known(home, "xa", each, context);
 }
 

@@ -68,7 +68,7 @@ ktm_xa_enter(struct ktm_xa_rm *rm)
 
     if (!rm)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(rm, getpid()));
+    TRY(manager_check(&rm->base));
     if (entered_of(rm))
         return STATUS_SUCCESS;
     entry = entered_of(NULL);
@@ -87,7 +87,7 @@ ktm_xa_leave(struct ktm_xa_rm *rm)
 
     if (!rm)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(rm, getpid()));
+    TRY(manager_check(&rm->base));
     entry = entered_of(rm);
     if (!entry)
         return STATUS_SUCCESS;

@@ -32,7 +32,7 @@ rm_release(struct ktm_xa_rm *rm)
     pthread_mutex_destroy(&rm->mutex);
     if (rm->info)
         explicit_bzero(rm->info, strlen(rm->info));
-    home_free(&rm->home);
+    home_free(&rm->base.home);
     free(rm->name);
     free(rm->spec);
     free(rm->info);
@@ -67,15 +67,15 @@ meet_switch(struct ktm_xa_rm *rm, const char *home, const GUID *tm, struct expla
     char place[96];
 
     TRY(check_switch(rm, home, place, why));
-    TRY(home_open(&rm->home, home, "xa", rm->name, tm, place, why));
-    if (asprintf(&rm->lock, "%s.lock", rm->home.path) < 0) {
+    TRY(home_open(&rm->base.home, home, "xa", rm->name, tm, place, why));
+    if (asprintf(&rm->lock, "%s.lock", rm->base.home.path) < 0) {
         rm->lock = NULL;
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     }
     TRY(pool_wait_for_others(rm->lock, why));
     rm->source.lock = rm->lock;
     return home_advance(
-        &rm->home,
+        &rm->base.home,
         place_print(rm->spec, rm->info, rm->options.is_info_secret, &reached) ? reached.text : NULL,
         why);
 }
@@ -84,7 +84,7 @@ static NTSTATUS
 rm_start(struct ktm_xa_rm *rm, HANDLE tm, const char *home, struct explanation *why)
 {
     struct ktm_rm_options kit = {.description = "XA",
-                                 .identity = &rm->home.manager,
+                                 .identity = &rm->base.home.manager,
                                  .author = &xa_author,
                                  .context = rm,
                                  .mode = rm->options.mode,
@@ -92,10 +92,10 @@ rm_start(struct ktm_xa_rm *rm, HANDLE tm, const char *home, struct explanation *
     NTSTATUS status;
     GUID id;
 
-    TRY(manager_take(tm, home, &rm->tm, &rm->owns_tm, &id, why));
+    TRY(manager_take(&rm->base, tm, home, &id, why));
     TRY(meet_switch(rm, home, &id, why));
-    kit.incarnation = rm->home.incarnation;
-    status = ktm_rm_open(rm->tm, &kit, &rm->kit);
+    kit.incarnation = rm->base.home.incarnation;
+    status = ktm_rm_open(rm->base.tm, &kit, &rm->base.kit);
     if (status != STATUS_SUCCESS && rm->why.text[0])
         return explain(why, status, "%s", rm->why.text);
     return explain_status(why, status, "the resource manager of '%s' cannot be registered", home);
@@ -119,10 +119,10 @@ rm_create(const char *spec, const char *info, const struct ktm_xa_options *optio
     if (!rm)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     rm->references = 1;
-    rm->process = getpid();
+    rm->base.process = getpid();
     list_init(&rm->idle);
     list_init(&rm->orphans);
-    home_init(&rm->home);
+    home_init(&rm->base.home);
     pthread_mutex_init(&rm->mutex, NULL);
     rm->options = options
                       ? *options
@@ -186,12 +186,12 @@ ktm_xa_open(HANDLE tm, const char *home, const char *switch_path, const char *in
 }
 
 static bool
-has_unfinished(struct ktm_xa_rm *rm)
+has_orphans(struct ktm_xa_rm *rm)
 {
-    bool has = ktm_rm_unfinished(rm->kit) > 0;
+    bool has;
 
     pthread_mutex_lock(&rm->mutex);
-    has = has || !list_is_empty(&rm->orphans);
+    has = !list_is_empty(&rm->orphans);
     pthread_mutex_unlock(&rm->mutex);
     return has;
 }
@@ -199,29 +199,22 @@ has_unfinished(struct ktm_xa_rm *rm)
 void
 ktm_xa_shut(struct ktm_xa_rm *rm)
 {
-    if (!rm || rm->process != getpid())
+    if (!rm || rm->base.process != getpid())
         return;
-    if (rm->kit && !has_unfinished(rm))
-        home_rest(&rm->home);
-    ktm_rm_close(rm->kit);
-    if (rm->owns_tm)
-        NtClose(rm->tm);
-    rm->kit = NULL;
-    rm->tm = NULL;
-    home_close(&rm->home);
+    manager_shut(&rm->base, has_orphans(rm));
     rm_release(rm);
 }
 
 HANDLE
 ktm_xa_tm(struct ktm_xa_rm *rm)
 {
-    return rm->tm;
+    return rm->base.tm;
 }
 
 struct ktm_rm *
 ktm_xa_kit(struct ktm_xa_rm *rm)
 {
-    return rm->kit;
+    return rm->base.kit;
 }
 
 int
@@ -235,21 +228,21 @@ ktm_xa_rmid(struct ktm_xa_rm *rm)
 size_t
 ktm_xa_why(struct ktm_xa_rm *rm, char *into, size_t size)
 {
-    return why_copy(rm->process, &rm->mutex, &rm->why, into, size);
+    return why_copy(rm->base.process, &rm->mutex, &rm->why, into, size);
 }
 
 size_t
 ktm_xa_error(struct ktm_xa_tx *tx, char *into, size_t size)
 {
-    return why_copy(tx->rm->process, &tx->mutex, &tx->why, into, size);
+    return why_copy(tx->rm->base.process, &tx->mutex, &tx->why, into, size);
 }
 
 /* ---- beginning ---- */
 
 struct making {
     struct ktm_xa_rm *rm;
-    HANDLE transaction;
-    bool owns_transaction, is_here;
+    struct held held;
+    bool is_here;
     bool is_new;
 };
 
@@ -265,8 +258,7 @@ make(void *argument, const struct ktm_rm_key *key, void **work)
     tx->references = 1;
     tx->rm = making->rm;
     tx->id = key->transaction;
-    tx->transaction = making->transaction;
-    tx->owns_transaction = making->owns_transaction;
+    tx->held = making->held;
     tx->is_here = making->is_here;
     tx->owner = pthread_self();
     pthread_mutex_init(&tx->mutex, NULL);
@@ -275,14 +267,6 @@ make(void *argument, const struct ktm_rm_key *key, void **work)
     making->is_new = true;
     *work = tx;
     return STATUS_SUCCESS;
-}
-
-/* Takes. */
-static void
-drop_transaction(struct making *making)
-{
-    if (making->owns_transaction)
-        NtClose(making->transaction);
 }
 
 static NTSTATUS
@@ -312,25 +296,19 @@ begin(struct making *making, struct ktm_xa_tx **out)
     void *work;
 
     orphans_tend(rm);
-    if (!making->transaction) {
-        TRY(NtCreateTransaction(&making->transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, rm->tm, 0,
-                                0, 0, NULL, NULL));
-        making->owns_transaction = true;
-    }
-    status = ktm_rm_enlist(rm->kit, making->transaction, make, making, &work);
+    status = manager_enlist(&rm->base, &making->held, make, making, &work);
     if (status != STATUS_SUCCESS) {
         why_keep(&rm->mutex, &rm->why, &why, status);
-        drop_transaction(making);
         return status;
     }
     tx = work;
     status = start(making, tx);
     if (status != STATUS_SUCCESS) {
         tx_release(tx);
-        drop_transaction(making);
+        held_drop(&making->held);
         return status;
     }
-    atomic_fetch_add(&tx->holders, 1);
+    atomic_fetch_add(&tx->held.holders, 1);
     *out = tx;
     return STATUS_SUCCESS;
 }
@@ -338,47 +316,43 @@ begin(struct making *making, struct ktm_xa_tx **out)
 NTSTATUS
 ktm_xa_begin(struct ktm_xa_rm *rm, HANDLE transaction, struct ktm_xa_tx **out)
 {
-    struct making making = {.rm = rm, .transaction = transaction};
+    struct making making = {.rm = rm, .held.transaction = transaction};
 
     if (!rm || !out)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(rm, getpid()));
+    TRY(manager_check(&rm->base));
     return begin(&making, out);
 }
 
 NTSTATUS
 ktm_xa_begin_here(struct ktm_xa_rm *rm, HANDLE transaction, struct ktm_xa_tx **out)
 {
-    struct making making = {.rm = rm, .transaction = transaction, .is_here = true};
+    struct making making = {.rm = rm, .held.transaction = transaction, .is_here = true};
 
     if (!rm || !out)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(rm, getpid()));
+    TRY(manager_check(&rm->base));
     return begin(&making, out);
 }
 
 void
 ktm_xa_close(struct ktm_xa_tx *tx)
 {
-    if (!tx || tx->rm->process != getpid())
+    if (!tx || tx->rm->base.process != getpid())
         return;
     pthread_mutex_lock(&tx->mutex);
     /* A rollback that came while another thread had the branch. */
     if (tx->owes_rollback && tx_is_mine(tx))
         tx_undo(tx, KTM_XA_ROLLED_BACK);
     pthread_mutex_unlock(&tx->mutex);
-    /* The close rolls back what was not committed [CLOSE-TX-01]. */
-    if (atomic_fetch_sub(&tx->holders, 1) == 1 && tx->owns_transaction) {
-        NtClose(tx->transaction);
-        tx->transaction = NULL;
-    }
+    held_let_go(&tx->held);
     tx_release(tx);
 }
 
 HANDLE
 ktm_xa_transaction(struct ktm_xa_tx *tx)
 {
-    return tx->transaction;
+    return tx->held.transaction;
 }
 
 void
@@ -414,7 +388,7 @@ ktm_xa_call(struct ktm_xa_tx *tx, const char *function, const void *in, size_t i
     if (!tx || !function || strlen(function) >= 4096 || in_size > KTM_XA_CALL_SIZE ||
         (in_size && !in))
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
+    TRY(manager_check(&tx->rm->base));
     pthread_mutex_lock(&tx->mutex);
     status = call_locked(tx, &call);
     pthread_mutex_unlock(&tx->mutex);
@@ -430,7 +404,7 @@ ktm_xa_end(struct ktm_xa_tx *tx)
 
     if (!tx || !tx->is_here || !tx_is_mine(tx))
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
+    TRY(manager_check(&tx->rm->base));
     pthread_mutex_lock(&tx->mutex);
     if (tx->owes_rollback)
         tx_undo(tx, KTM_XA_ROLLED_BACK);
@@ -445,10 +419,10 @@ ktm_xa_commit(struct ktm_xa_tx *tx)
 {
     NTSTATUS status;
 
-    if (!tx || !tx->transaction)
+    if (!tx || !tx->held.transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
-    status = ktm_rm_commit(tx->rm->kit, tx->transaction);
+    TRY(manager_check(&tx->rm->base));
+    status = ktm_rm_commit(tx->rm->base.kit, tx->held.transaction);
     why_not_committed(&tx->mutex, &tx->why, status);
     return status;
 }
@@ -456,8 +430,8 @@ ktm_xa_commit(struct ktm_xa_tx *tx)
 NTSTATUS
 ktm_xa_rollback(struct ktm_xa_tx *tx)
 {
-    if (!tx || !tx->transaction)
+    if (!tx || !tx->held.transaction)
         return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(rm_check(tx->rm, getpid()));
-    return ktm_rm_rollback(tx->rm->kit, tx->transaction);
+    TRY(manager_check(&tx->rm->base));
+    return ktm_rm_rollback(tx->rm->base.kit, tx->held.transaction);
 }

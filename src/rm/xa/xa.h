@@ -32,14 +32,10 @@ struct orphan {
 
 struct ktm_xa_rm {
     _Atomic unsigned references;
-    pid_t process; /* that opened it */
-    HANDLE tm;
-    bool owns_tm;
-    struct ktm_rm *kit;
+    struct manager base;
     struct ktm_xa_options options;
     char *name, *spec, *info, *helper, *lock; /* what 'source' borrows */
     struct source source;
-    struct home home;
     struct loaded here; /* 'entry' NULL: not loaded into this process */
 
     pthread_mutex_t mutex;
@@ -51,11 +47,9 @@ struct ktm_xa_rm {
 
 struct ktm_xa_tx {
     _Atomic unsigned references;
-    _Atomic unsigned holders; /* applications among them */
     struct ktm_xa_rm *rm;
     GUID id;
-    HANDLE transaction;
-    bool owns_transaction;
+    struct held held;
     pthread_mutex_t mutex;
     pthread_mutex_t swap;
     struct port *port;      /* NULL: given back, or of a thread of ours */
@@ -123,7 +117,6 @@ void tx_undo(struct ktm_xa_tx *tx, enum ktm_xa_state state);
 /* Has the branch no thread of ours, or is this it? */
 bool tx_is_mine(const struct ktm_xa_tx *tx);
 struct port *tx_give_port(struct ktm_xa_tx *tx);
-void tx_hold(struct ktm_xa_tx *tx);
 void tx_release(struct ktm_xa_tx *tx);
 void rm_release(struct ktm_xa_rm *rm);
 
@@ -157,9 +150,3 @@ NTSTATUS record_look(const char *home, const struct switch_info *info,
 /* From now on it has, or has not. */
 NTSTATUS record_keep(const char *home, const struct switch_info *info, bool has_passed,
                      struct explanation *why) must_use;
-
-static inline NTSTATUS must_use
-rm_check(const struct ktm_xa_rm *rm, pid_t process)
-{
-    return rm->process == process ? STATUS_SUCCESS : status_raise(STATUS_RM_NOT_ACTIVE);
-}

@@ -23,8 +23,8 @@ TEST(a_start_ends_the_connections_of_an_older_run_before_it_looks) /* MY-17 */
     MYSQL *straggler;
 
     scene_start(&scene, NULL);
-    key.manager = scene.rm->home.manager;
-    key.incarnation = scene.rm->home.incarnation;
+    key.manager = scene.rm->base.home.manager;
+    key.incarnation = scene.rm->base.home.incarnation;
     guid_hex(&key.manager, name);
     scene_close(&scene);
     straggler = mariadb_enter(&scene.server, NULL);
@@ -55,8 +55,8 @@ TEST(a_branch_that_is_attached_to_a_living_connection_is_not_taken_for_done) /* 
     MYSQL *other;
 
     scene_start(&scene, NULL);
-    key.manager = scene.rm->home.manager;
-    key.incarnation = scene.rm->home.incarnation;
+    key.manager = scene.rm->base.home.manager;
+    key.incarnation = scene.rm->base.home.incarnation;
     xid_print(&key, &xid);
     other = mariadb_enter(&scene.server, NULL);
     scene_say_branch(other, &xid, 1);
@@ -79,8 +79,8 @@ TEST(what_is_prepared_keeps_its_locks_over_a_crash_of_the_server) /* MY-12 */
     MYSQL *other;
 
     scene_start(&scene, NULL);
-    key.manager = scene.rm->home.manager;
-    key.incarnation = scene.rm->home.incarnation;
+    key.manager = scene.rm->base.home.manager;
+    key.incarnation = scene.rm->base.home.incarnation;
     xid_print(&key, &xid);
     other = mariadb_enter(&scene.server, NULL);
     scene_say_branch(other, &xid, 1);
@@ -119,8 +119,8 @@ TEST(a_name_that_is_in_use_is_refused_and_harms_nobody) /* MY-13 */
     EXPECT_OK(NtQueryInformationTransaction(transaction, TransactionBasicInformation, &info,
                                             sizeof(info), NULL));
     key = (struct ktm_rm_key){.transaction = info.TransactionId,
-                              .manager = scene.rm->home.manager,
-                              .incarnation = scene.rm->home.incarnation};
+                              .manager = scene.rm->base.home.manager,
+                              .incarnation = scene.rm->base.home.incarnation};
     xid_print(&key, &xid);
     other = mariadb_enter(&scene.server, NULL);
     scene_say_branch(other, &xid, 1);

@@ -85,7 +85,7 @@ TEST(a_home_belongs_to_one_database)
     snprintf(scene.server.conninfo, sizeof(scene.server.conninfo),
              "host=%s user=ktm dbname=postgres", scene.server.directory);
     EXPECT_OK(scene_open_rm(&scene));
-    EXPECT_EQ(2, scene.rm->home.incarnation); /* one for each that got so far */
+    EXPECT_EQ(2, scene.rm->base.home.incarnation); /* one for each that got so far */
     ktm_postgres_shut(scene.rm);
     scene.rm = NULL;
     snprintf(path, sizeof(path), "%s/postgres.shop", scene.home);
@@ -156,7 +156,7 @@ TEST(bad_parameters_are_refused)
 TEST(names_of_prepared_transactions_are_read_as_written) /* PG-03 */
 {
     static const char *const bad[] = {"", ":", "1:2:3:4", "x"};
-    struct ktm_postgres_rm rm = {.home = {.tm = {.Data1 = 1}, .manager = {.Data1 = 2}}};
+    struct ktm_postgres_rm rm = {.base.home = {.tm = {.Data1 = 1}, .manager = {.Data1 = 2}}};
     struct name name = {.transaction = {.Data1 = 0xffffffff, .Data4 = {9}},
                         .enlistment = {.Data2 = 0xabcd},
                         .incarnation = UINT64_MAX,
@@ -179,7 +179,7 @@ TEST(names_of_prepared_transactions_are_read_as_written) /* PG-03 */
         snprintf(text, sizeof(text), "%s%s", prefix, *rest);
         EXPECT(!name_parse(&rm, text, &again));
     }
-    rm.home.manager.Data1 = 3;
+    rm.base.home.manager.Data1 = 3;
     EXPECT(!name_parse(&rm, name.gid, &again));
 }
 

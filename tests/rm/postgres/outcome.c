@@ -529,7 +529,7 @@ count_prepared(void *context, const struct ktm_postgres_prepared *prepared)
     EXPECT(prepared->age >= 0 && prepared->age < 100);
     EXPECT_EQ(0, strcmp(prepared->owner, "ktm"));
     if (prepared->is_ours)
-        EXPECT_EQ(scene->rm->home.incarnation, prepared->key.incarnation);
+        EXPECT_EQ(scene->rm->base.home.incarnation, prepared->key.incarnation);
     ours += prepared->is_ours;
     foreign += !prepared->is_ours;
 }
