@@ -133,7 +133,7 @@ rm_create(const struct ktm_mariadb_server *server, const struct ktm_mariadb_opti
     pthread_once(&once, start_library);
     rm->references = 1;
     rm->base.process = getpid();
-    list_init(&rm->idle);
+    list_init(&rm->idle.list);
     list_init(&rm->orphans);
     list_init(&rm->asked);
     list_init(&rm->done);

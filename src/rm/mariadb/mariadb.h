@@ -67,8 +67,7 @@ struct ktm_mariadb_rm {
     char sign_table[300];             /* quoted, with its database */
 
     pthread_mutex_t mutex;
-    struct list idle; /* struct session */
-    size_t idle_count;
+    struct idle idle;               /* struct session */
     struct list orphans;            /* struct left */
     struct list asked;              /* struct left */
     struct list done;               /* struct left */

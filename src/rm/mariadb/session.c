@@ -322,31 +322,24 @@ session_borrow(struct ktm_mariadb_rm *rm, MYSQL *connection, struct explanation 
 /* ---- those that are idle ---- */
 
 static struct session *
-idle_take(struct ktm_mariadb_rm *rm)
+take_idle(struct ktm_mariadb_rm *rm)
 {
-    struct session *session = NULL;
+    struct list *member = idle_take(&rm->mutex, &rm->idle);
 
-    pthread_mutex_lock(&rm->mutex);
-    if (!list_is_empty(&rm->idle)) {
-        session = list_first(&rm->idle, struct session, in_idle);
-        list_remove(&session->in_idle);
-        rm->idle_count--;
-    }
-    pthread_mutex_unlock(&rm->mutex);
-    return session;
+    return member ? container_of(member, struct session, in_idle) : NULL;
 }
 
 void
 session_close_idle(struct ktm_mariadb_rm *rm)
 {
-    for (struct session *session; (session = idle_take(rm));)
+    for (struct session *session; (session = take_idle(rm));)
         session_close(rm, session);
 }
 
 NTSTATUS
 session_take(struct ktm_mariadb_rm *rm, struct explanation *why, struct session **out)
 {
-    struct session *session = idle_take(rm);
+    struct session *session = take_idle(rm);
 
     if (!session)
         return session_open(rm, why, out);
@@ -365,16 +358,7 @@ session_release(struct ktm_mariadb_rm *rm, struct session *session)
     is_good = session->is_ours && !session->is_lost && !session->is_spoiled &&
               !session_is_in_transaction(session) &&
               (session->connection->server_status & SERVER_STATUS_AUTOCOMMIT);
-    if (is_good) {
-        pthread_mutex_lock(&rm->mutex);
-        is_good = rm->idle_count < IDLE_MAX;
-        if (is_good) {
-            list_append(rm->idle.next, &session->in_idle); /* in front: it is warm */
-            rm->idle_count++;
-        }
-        pthread_mutex_unlock(&rm->mutex);
-    }
-    if (!is_good)
+    if (!is_good || !idle_give(&rm->mutex, &rm->idle, &session->in_idle, IDLE_MAX))
         session_close(rm, session);
 }
 
@@ -384,7 +368,7 @@ session_release(struct ktm_mariadb_rm *rm, struct session *session)
 NTSTATUS
 session_take_for_outcome(struct ktm_mariadb_rm *rm, struct explanation *why, struct session **out)
 {
-    struct session *session = idle_take(rm);
+    struct session *session = take_idle(rm);
     NTSTATUS status = STATUS_SUCCESS;
 
     if (session) {

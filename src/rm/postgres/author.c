@@ -427,13 +427,3 @@ const struct ktm_rm_author postgres_author = {
     .begin = begin,
     .commit_alone = commit_alone,
 };
-
-const struct ktm_rm_author postgres_author_without_alone = {
-    .prepare = prepare,
-    .commit = commit,
-    .rollback = rollback,
-    .list_in_doubt = list_in_doubt,
-    .forget = forget,
-    .hold = hold,
-    .begin = begin,
-};

@@ -84,6 +84,7 @@ rm_start(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, struct explana
                                  .context = rm,
                                  .mode = rm->options.mode,
                                  .patience_ms = rm->options.patience_ms};
+    struct ktm_rm_author author = postgres_author;
     NTSTATUS status;
     GUID id;
 
@@ -91,7 +92,9 @@ rm_start(struct ktm_postgres_rm *rm, HANDLE tm, const char *home, struct explana
     TRY(meet_server(rm, home, &id, why));
     kit.identity = &rm->base.home.manager;
     kit.incarnation = rm->base.home.incarnation;
-    kit.author = rm->outcome_table[0] ? &postgres_author : &postgres_author_without_alone;
+    kit.author = &author;
+    if (!rm->outcome_table[0])
+        author.commit_alone = NULL;
     status = ktm_rm_open(rm->base.tm, &kit, &rm->base.kit);
     if (status != STATUS_SUCCESS)
         return explain(why, status, "the resource manager of '%s' cannot be registered: %s", home,
@@ -110,7 +113,7 @@ rm_create(const char *conninfo, const struct ktm_postgres_options *options,
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     rm->references = 1;
     rm->base.process = getpid();
-    list_init(&rm->idle);
+    list_init(&rm->idle.list);
     list_init(&rm->left);
     home_init(&rm->base.home);
     pthread_mutex_init(&rm->mutex, NULL);

@@ -77,8 +77,7 @@ struct ktm_postgres_rm {
     _Atomic unsigned signs;  /* rows written to it */
 
     pthread_mutex_t mutex;
-    struct list idle; /* struct session */
-    size_t idle_count;
+    struct idle idle; /* struct session */
     struct list left; /* struct left */
     struct explanation why;
 
@@ -228,7 +227,7 @@ NTSTATUS statement_run(struct ktm_postgres_tx *tx, const char *text, size_t coun
 
 /* ---- author.c ---- */
 
-extern const struct ktm_rm_author postgres_author, postgres_author_without_alone;
+extern const struct ktm_rm_author postgres_author;
 
 /* What is said outside of a transaction is committed at once. Answers: TRANSACTION_NOT_ACTIVE (its
  * BEGIN has failed, or somebody has ended it). */

@@ -338,16 +338,9 @@ session_borrow(struct ktm_postgres_rm *rm, PGconn *connection, struct explanatio
 struct session *
 session_take_idle(struct ktm_postgres_rm *rm)
 {
-    struct session *session = NULL;
+    struct list *member = idle_take(&rm->mutex, &rm->idle);
 
-    pthread_mutex_lock(&rm->mutex);
-    if (!list_is_empty(&rm->idle)) {
-        session = list_first(&rm->idle, struct session, in_idle);
-        list_remove(&session->in_idle);
-        rm->idle_count--;
-    }
-    pthread_mutex_unlock(&rm->mutex);
-    return session;
+    return member ? container_of(member, struct session, in_idle) : NULL;
 }
 
 void
@@ -393,18 +386,9 @@ session_release(struct ktm_postgres_rm *rm, struct session *session)
         /* If that fails the connection is lost, and the lock with it. */
         (void)!lock_share(rm, session, false, &why);
     }
-    if (session->is_ours && is_good) {
-        pthread_mutex_lock(&rm->mutex);
-        is_good = rm->idle_count < IDLE_MAX;
-        if (is_good) {
-            list_append(rm->idle.next, &session->in_idle); /* in front: it is warm */
-            rm->idle_count++;
-        }
-        pthread_mutex_unlock(&rm->mutex);
-        if (is_good)
-            return;
-    }
-    session_close(session);
+    if (!session->is_ours || !is_good ||
+        !idle_give(&rm->mutex, &rm->idle, &session->in_idle, IDLE_MAX))
+        session_close(session);
 }
 
 /* ---- one for phase two ---- */

@@ -217,14 +217,8 @@ ktm_postgres_connection(struct ktm_postgres_tx *tx)
 NTSTATUS
 ktm_postgres_commit(struct ktm_postgres_tx *tx)
 {
-    NTSTATUS status;
-
-    if (!tx || !tx->held.transaction)
-        return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(manager_check(&tx->rm->base));
-    status = ktm_rm_commit(tx->rm->base.kit, tx->held.transaction);
-    why_not_committed(&tx->mutex, &tx->why, status);
-    return status;
+    return tx ? manager_commit(&tx->rm->base, &tx->held, &tx->mutex, &tx->why)
+              : status_raise(STATUS_INVALID_PARAMETER);
 }
 
 NTSTATUS

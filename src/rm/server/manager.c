@@ -73,6 +73,28 @@ manager_enlist(struct manager *manager, struct held *held, ktm_rm_make *make, vo
     return status;
 }
 
+NTSTATUS
+manager_commit(struct manager *manager, struct held *held, pthread_mutex_t *mutex,
+               struct explanation *why)
+{
+    NTSTATUS status;
+
+    if (!held->transaction)
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(manager_check(manager));
+    status = ktm_rm_commit(manager->kit, held->transaction);
+    if (status == STATUS_SUCCESS)
+        return status;
+    pthread_mutex_lock(mutex);
+    if (!why->text[0])
+        explain_sentence(why,
+                         "the transaction was not committed (%s); another participant, "
+                         "a time-out or its owner has rolled it back",
+                         status_meaning(status));
+    pthread_mutex_unlock(mutex);
+    return status;
+}
+
 void
 held_let_go(struct held *held)
 {

@@ -101,6 +101,10 @@ struct held {
  * closed. Answers as ktm_rm_enlist and NtCreateTransaction. */
 NTSTATUS manager_enlist(struct manager *manager, struct held *held, ktm_rm_make *make,
                         void *argument, void **work) must_use;
+/* Commits it; 'why', under the mutex, says at least that it was not. Answers as ktm_rm_commit;
+ * INVALID_PARAMETER (nobody holds it any more). */
+NTSTATUS manager_commit(struct manager *manager, struct held *held, pthread_mutex_t *mutex,
+                        struct explanation *why) must_use;
 void held_let_go(struct held *held); /* by one of its holders */
 void held_drop(struct held *held);   /* nobody has got it */
 
@@ -116,8 +120,18 @@ size_t why_copy(pid_t process, pthread_mutex_t *mutex, const struct explanation 
 /* 'kept' is this one from now on; if nothing was explained, what the status means. */
 void why_keep(pthread_mutex_t *mutex, struct explanation *kept, const struct explanation *why,
               NTSTATUS status);
-/* A commit was refused, and nobody here has said why. */
-void why_not_committed(pthread_mutex_t *mutex, struct explanation *why, NTSTATUS status);
+
+/* ---- what is idle until it is used again, under a mutex: idle.c ---- */
+
+struct idle {
+    struct list list; /* by their links in it; the one that was used last is in front */
+    size_t count;
+};
+/* The link of one; NULL: there is none. */
+struct list *idle_take(pthread_mutex_t *mutex, struct idle *idle);
+/* False: there are so many already. */
+bool idle_give(pthread_mutex_t *mutex, struct idle *idle, struct list *member,
+               size_t most) must_use;
 
 /* ---- connection strings: conninfo.c ---- */
 

@@ -32,17 +32,3 @@ why_keep(pthread_mutex_t *mutex, struct explanation *kept, const struct explanat
     explain_sentence(kept, "%s", why->text[0] ? why->text : status_meaning(status));
     pthread_mutex_unlock(mutex);
 }
-
-void
-why_not_committed(pthread_mutex_t *mutex, struct explanation *why, NTSTATUS status)
-{
-    if (status == STATUS_SUCCESS)
-        return;
-    pthread_mutex_lock(mutex);
-    if (!why->text[0])
-        explain_sentence(why,
-                         "the transaction was not committed (%s); another participant, "
-                         "a time-out or its owner has rolled it back",
-                         status_meaning(status));
-    pthread_mutex_unlock(mutex);
-}

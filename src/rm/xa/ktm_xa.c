@@ -120,7 +120,7 @@ rm_create(const char *spec, const char *info, const struct ktm_xa_options *optio
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     rm->references = 1;
     rm->base.process = getpid();
-    list_init(&rm->idle);
+    list_init(&rm->idle.list);
     list_init(&rm->orphans);
     home_init(&rm->base.home);
     pthread_mutex_init(&rm->mutex, NULL);
@@ -417,14 +417,8 @@ ktm_xa_end(struct ktm_xa_tx *tx)
 NTSTATUS
 ktm_xa_commit(struct ktm_xa_tx *tx)
 {
-    NTSTATUS status;
-
-    if (!tx || !tx->held.transaction)
-        return status_raise(STATUS_INVALID_PARAMETER);
-    TRY(manager_check(&tx->rm->base));
-    status = ktm_rm_commit(tx->rm->base.kit, tx->held.transaction);
-    why_not_committed(&tx->mutex, &tx->why, status);
-    return status;
+    return tx ? manager_commit(&tx->rm->base, &tx->held, &tx->mutex, &tx->why)
+              : status_raise(STATUS_INVALID_PARAMETER);
 }
 
 NTSTATUS

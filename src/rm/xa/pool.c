@@ -13,24 +13,17 @@
 #define OTHERS_WAIT_NS 20000000L
 
 static struct port *
-idle_take(struct ktm_xa_rm *rm)
+take_idle(struct ktm_xa_rm *rm)
 {
-    struct port *port = NULL;
+    struct list *member = idle_take(&rm->mutex, &rm->idle);
 
-    pthread_mutex_lock(&rm->mutex);
-    if (!list_is_empty(&rm->idle)) {
-        port = list_first(&rm->idle, struct port, in_idle);
-        list_remove(&port->in_idle);
-        rm->idle_count--;
-    }
-    pthread_mutex_unlock(&rm->mutex);
-    return port;
+    return member ? container_of(member, struct port, in_idle) : NULL;
 }
 
 NTSTATUS
 pool_take(struct ktm_xa_rm *rm, struct explanation *why, struct port **out)
 {
-    struct port *port = idle_take(rm);
+    struct port *port = take_idle(rm);
 
     if (!port)
         return port_open(&rm->source, out, why);
@@ -41,20 +34,9 @@ pool_take(struct ktm_xa_rm *rm, struct explanation *why, struct port **out)
 void
 pool_give(struct ktm_xa_rm *rm, struct port *port)
 {
-    bool is_kept = false;
-
     if (!port)
         return;
-    if (!port_is_dead(port)) {
-        pthread_mutex_lock(&rm->mutex);
-        is_kept = rm->idle_count < IDLE_MAX;
-        if (is_kept) {
-            list_append(rm->idle.next, &port->in_idle); /* the last one used is taken first */
-            rm->idle_count++;
-        }
-        pthread_mutex_unlock(&rm->mutex);
-    }
-    if (!is_kept)
+    if (port_is_dead(port) || !idle_give(&rm->mutex, &rm->idle, &port->in_idle, IDLE_MAX))
         port_close(port);
 }
 
@@ -63,7 +45,7 @@ pool_close(struct ktm_xa_rm *rm)
 {
     struct port *port;
 
-    while ((port = idle_take(rm)))
+    while ((port = take_idle(rm)))
         port_close(port);
 }
 

@@ -39,8 +39,7 @@ struct ktm_xa_rm {
     struct loaded here; /* 'entry' NULL: not loaded into this process */
 
     pthread_mutex_t mutex;
-    struct list idle; /* struct port */
-    size_t idle_count;
+    struct idle idle; /* struct port */
     struct list orphans;
     struct explanation why;
 };
