@@ -34,6 +34,8 @@ tx_undo(struct ktm_mariadb_tx *tx, enum ktm_mariadb_state state)
             if (!session->is_spoiled || session->is_lost)
                 break;
         }
+        if (!session->is_spoiled)
+            sign_put_back(tx);
     }
     /* What was not rolled back is when the connection is closed. */
     session_release(tx->rm, session);

@@ -155,7 +155,10 @@ sign_is_written(struct ktm_mariadb_tx *tx)
 {
     if (tx->session->changed == 1)
         return STATUS_SUCCESS;
-    free(give(tx->row)); /* it is not there any more */
+    free(give(tx->row));
+    pthread_mutex_lock(&tx->rm->mutex);
+    left_destroy(&tx->rm->free); /* most likely gone, too; else the next start removes them */
+    pthread_mutex_unlock(&tx->rm->mutex);
     return explain(&tx->why, status_raise(STATUS_TRANSACTION_NOT_ACTIVE),
                    "somebody has removed rows of this resource manager from %s",
                    tx->rm->sign_table);
