@@ -45,5 +45,8 @@ if __name__ == "__main__":
         sys.exit("usage: deploy.py DIRECTORY TARGET DATABASE VERSION")
     try:
         deploy(*(os.path.abspath(path) for path in sys.argv[1:4]), sys.argv[4])
+    except ktm.OutcomeUnknown as error:
+        print(f"deploy.py: {error}", file=sys.stderr)
+        sys.exit(3)  # whoever looks next, with ktm, finds all of it or nothing
     except (ktm.Error, ktm.SqliteError) as error:
         sys.exit(f"deploy.py: nothing was changed: {error}")

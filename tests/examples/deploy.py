@@ -16,7 +16,7 @@ from crash import sample
 from replay import History, Image
 
 DEPLOY = os.path.join(kit.SOURCE, "examples", "deploy.py")
-DONE, NOTHING_CHANGED = 0, 1
+DONE, NOTHING_CHANGED, NOT_KNOWN = 0, 1, 3
 FILES = {"v1": {"app.conf": "one", "conf.d/extra": "1", "old.conf": "old"},
          "v2": {"app.conf": "two", "conf.d/more": "2" * 9000, "new.conf": "new"}}
 # That both take part recovers them; then the version that was deployed last is told.
@@ -86,7 +86,7 @@ class Lab(crash.Lab):
         return "" if outcome.code == wanted else f"the next deployment said {outcome}"
 
     def judge(self, outcome, turn, **settings):
-        if outcome.code not in (kit.KILLED, DONE, NOTHING_CHANGED):
+        if outcome.code not in (kit.KILLED, DONE, NOTHING_CHANGED, NOT_KNOWN):
             return "", f"died of something else: {outcome}"
         promised = {DONE: "v2", NOTHING_CHANGED: "v1"}.get(outcome.code, "")
         version, problem = self.settle(promised, **settings)
