@@ -165,6 +165,9 @@ void session_close_idle(struct ktm_postgres_rm *rm); /* all */
 /* A statement with this command tag. What else it answers is a failure. */
 NTSTATUS session_say(struct session *session, const char *tag, const char *sql,
                      struct explanation *why) must_use;
+/* The two halves of that: sends it; waits for what it has come to. */
+void session_send(struct session *session, const char *sql);
+NTSTATUS session_hear(struct session *session, const char *tag, struct explanation *why) must_use;
 /* What is said in every transaction. */
 enum words {
     WORDS_BEGIN,
@@ -180,9 +183,6 @@ PGresult *session_ask_words(struct session *session, enum words words);
  * be cleared. */
 PGresult *session_ask_together(struct session *session, bool begins, const char *sql, int count,
                                const char *const *values, PGresult **number);
-/* The two halves of that: sends it; waits for what it has come to. */
-void session_send(struct session *session, const char *sql);
-NTSTATUS session_hear(struct session *session, const char *tag, struct explanation *why) must_use;
 /* The answer to what was sent, as PQexec gives it. To be cleared. */
 PGresult *session_result(struct session *session);
 /* A query with parameters as text; NULL: it failed. To be cleared. */
