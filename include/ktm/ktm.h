@@ -56,8 +56,9 @@ KTM_API void ktm_end(_In_opt_ struct ktm_tx *tx);
 KTM_API HANDLE ktm_transaction(struct ktm_tx *tx);
 KTM_API struct ktm_home *ktm_of(struct ktm_tx *tx);
 /* The sentence that belongs to the last refusal, of the transaction or of a resource manager in it:
- * what happened, to which object, what to do. Copies as much as fits, with a NUL, and returns its
- * full length; 0: nothing was refused. */
+ * what happened, to which object, what to do. A commit that was refused has the sentence of who
+ * would not take part in it; what was refused before, to others, is not told for it. Copies as much
+ * as fits, with a NUL, and returns its full length; 0: nothing was refused. */
 KTM_API size_t ktm_error(struct ktm_tx *tx, char *into, size_t size);
 
 /* ---- for authors of resource managers: a door of one's own ---- */
@@ -72,6 +73,9 @@ struct ktm_manager_kind {
     void (*close)(void *part);
     /* What the part has to say about its last refusal, as ktm_error. */
     size_t (*error)(void *part, char *into, size_t size);
+    /* When that was: CLOCK_MONOTONIC, nanoseconds; so ktm_error knows who was refused last. NULL:
+     * not known; others are asked first. */
+    uint64_t (*error_time)(void *part);
 };
 
 /* The part of that resource manager in the transaction. The manager is opened when its name is

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void
 write_sentence(struct explanation *why, const char *format, va_list arguments)
@@ -12,6 +13,23 @@ write_sentence(struct explanation *why, const char *format, va_list arguments)
     size_t used = (size_t)snprintf(why->text, sizeof(why->text), "%s", why->step);
 
     vsnprintf(why->text + used, sizeof(why->text) - used, format, arguments);
+    why->time = explain_time();
+}
+
+uint64_t
+explain_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+void
+explain_again(struct explanation *why)
+{
+    if (why)
+        why->time = explain_time();
 }
 
 void

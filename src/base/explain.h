@@ -13,6 +13,7 @@
 
 struct explanation {
     char text[EXPLANATION_SIZE];
+    uint64_t time; /* when that was, by explain_time; 0: never */
     char step[64]; /* "step 3 (put): ", put before what is explained while it is set */
 };
 
@@ -36,6 +37,12 @@ void explain_sentence(struct explanation *why, const char *format, ...)
     })
 void explain_failure(struct explanation *why, NTSTATUS status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* What was explained is the reason of one refusal more. */
+void explain_again(struct explanation *why);
+/* CLOCK_MONOTONIC, nanoseconds: the last sentence of several is the one that is asked for, and each
+ * may be of a library of its own. */
+uint64_t explain_time(void);
 
 /* Forgets what was explained, before something new is tried. */
 void explain_nothing(struct explanation *why);

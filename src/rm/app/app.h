@@ -18,7 +18,8 @@ struct part_kind {
     NTSTATUS (*make)(void *argument, void **part);
     void (*close)(const void *owner, void *part);
     size_t (*error)(const void *owner, void *part, char *into,
-                    size_t size); /* NULL: says nothing */
+                    size_t size);                          /* NULL: says nothing */
+    uint64_t (*error_time)(const void *owner, void *part); /* 0: not known */
 };
 
 void parts_init(struct parts *parts);
@@ -26,5 +27,5 @@ void parts_deinit(struct parts *parts); /* closes all, in the reverse order */
 /* The part of that name, made now if there is none; 'owner' comes back in close and error. */
 NTSTATUS parts_get(struct parts *parts, const char *name, const struct part_kind *kind,
                    const void *owner, void *argument, void **part) must_use;
-/* What the first of them that has something to say says. */
-size_t parts_error(struct parts *parts, char *into, size_t size);
+/* What the one that was refused last says; nothing when all that was before 'since'. */
+size_t parts_error(struct parts *parts, uint64_t since, char *into, size_t size);

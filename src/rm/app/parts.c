@@ -92,16 +92,38 @@ parts_get(struct parts *parts, const char *name, const struct part_kind *kind, c
     return status;
 }
 
-size_t
-parts_error(struct parts *parts, char *into, size_t size)
+/* 0: nothing, or too long ago. */
+static uint64_t
+refused_at(const struct part *part, uint64_t since)
 {
-    struct part *part;
+    uint64_t time;
+
+    if (!part->kind->error || !part->kind->error(part->owner, part->made, NULL, 0))
+        return 0;
+    time = part->kind->error_time(part->owner, part->made);
+    if (time == 0)
+        return since + 1;
+    return time >= since ? time : 0;
+}
+
+size_t
+parts_error(struct parts *parts, uint64_t since, char *into, size_t size)
+{
+    struct part *part, *last = NULL;
+    uint64_t latest = 0;
     size_t length = 0;
 
     sys_mutex_lock(&parts->mutex);
-    LIST_EACH (part, &parts->list, in_parts)
-        if (length == 0 && part->kind->error)
-            length = part->kind->error(part->owner, part->made, into, size);
+    LIST_EACH (part, &parts->list, in_parts) {
+        uint64_t time = refused_at(part, since);
+
+        if (time > latest) {
+            latest = time;
+            last = part;
+        }
+    }
+    if (last)
+        length = last->kind->error(last->owner, last->made, into, size);
     sys_mutex_unlock(&parts->mutex);
     return length;
 }

@@ -10,8 +10,9 @@ struct ktm_tx {
     struct ktm_home *home;
     HANDLE handle;
     struct parts parts;
-    struct sys_mutex mutex; /* 'why' */
+    struct sys_mutex mutex; /* what follows */
     char why[512];          /* "": nothing was refused by the transaction itself */
+    uint64_t refused_at;    /* or what is older than that does not matter to it; sys_now */
 };
 
 NTSTATUS
@@ -67,11 +68,13 @@ ktm_of(struct ktm_tx *tx)
 
 /* ---- why not ---- */
 
+/* 'since': whoever has refused something after that knows more. */
 static NTSTATUS
-explain(struct ktm_tx *tx, NTSTATUS status, const char *text)
+explain(struct ktm_tx *tx, NTSTATUS status, const char *text, uint64_t since)
 {
     sys_mutex_lock(&tx->mutex);
     snprintf(tx->why, sizeof(tx->why), "%s", text);
+    tx->refused_at = text[0] ? since : 0;
     sys_mutex_unlock(&tx->mutex);
     return status;
 }
@@ -79,8 +82,13 @@ explain(struct ktm_tx *tx, NTSTATUS status, const char *text)
 size_t
 ktm_error(struct ktm_tx *tx, char *into, size_t size)
 {
-    size_t length = parts_error(&tx->parts, into, size);
+    uint64_t since;
+    size_t length;
 
+    sys_mutex_lock(&tx->mutex);
+    since = tx->refused_at;
+    sys_mutex_unlock(&tx->mutex);
+    length = parts_error(&tx->parts, since, into, size);
     if (length)
         return length;
     sys_mutex_lock(&tx->mutex);
@@ -117,17 +125,19 @@ reason(NTSTATUS status)
 NTSTATUS
 ktm_commit(struct ktm_tx *tx)
 {
+    uint64_t began = sys_now();
     NTSTATUS status = NtCommitTransaction(tx->handle, TRUE);
 
-    return explain(tx, status, reason(status));
+    return explain(tx, status, reason(status), began);
 }
 
 NTSTATUS
 ktm_rollback(struct ktm_tx *tx)
 {
+    uint64_t began = sys_now();
     NTSTATUS status = NtRollbackTransaction(tx->handle, TRUE);
 
-    return explain(tx, status, reason(status));
+    return explain(tx, status, reason(status), began);
 }
 
 /* ---- resource managers ---- */
@@ -144,7 +154,7 @@ told(const struct use *use, NTSTATUS status, const char *why)
 {
     if (status == STATUS_SUCCESS)
         return status;
-    return explain(use->tx, status, why[0] ? why : ktm_status_text(status));
+    return explain(use->tx, status, why[0] ? why : ktm_status_text(status), sys_now());
 }
 
 static NTSTATUS
@@ -193,13 +203,23 @@ part_error(const void *owner, void *part, char *into, size_t size)
     return kind->error ? kind->error(part, into, size) : 0;
 }
 
+static uint64_t
+part_error_time(const void *owner, void *part)
+{
+    const struct ktm_manager_kind *kind = owner;
+
+    return kind->error_time ? kind->error_time(part) : 0;
+}
+
 NTSTATUS
 ktm_use(struct ktm_tx *tx, const char *name, const struct ktm_manager_kind *kind,
         const void *argument, void **part)
 {
     static const struct part_kind managers = {.make = manager_open, .close = manager_shut};
-    static const struct part_kind parts = {
-        .make = part_begin, .close = part_close, .error = part_error};
+    static const struct part_kind parts = {.make = part_begin,
+                                           .close = part_close,
+                                           .error = part_error,
+                                           .error_time = part_error_time};
     struct use use = {.tx = tx, .kind = kind, .argument = argument};
 
     if (!tx || !name || !kind || !part)

@@ -3,6 +3,7 @@
 #include "base/base.h"
 #include "ktm.h"
 #include "ktm_file.h"
+#include "rm/file/rm.h"
 
 static NTSTATUS
 door_open(HANDLE tm, const char *home, const void *argument, char *why, size_t why_size, void **rm)
@@ -44,6 +45,20 @@ door_error(void *part, char *into, size_t size)
     return ktm_file_error(part, into, size);
 }
 
+static uint64_t
+door_error_time(void *part)
+{
+    struct ktm_file_tx *tx = part;
+    uint64_t time;
+
+    if (file_rm_check(tx->rm) != STATUS_SUCCESS)
+        return 0;
+    sys_mutex_lock(&tx->mutex);
+    time = tx->work->why.time;
+    sys_mutex_unlock(&tx->mutex);
+    return time;
+}
+
 NTSTATUS
 ktm_files(struct ktm_tx *tx, struct ktm_file_tx **out)
 {
@@ -51,7 +66,8 @@ ktm_files(struct ktm_tx *tx, struct ktm_file_tx **out)
                                                  .shut = door_shut,
                                                  .begin = door_begin,
                                                  .close = door_close,
-                                                 .error = door_error};
+                                                 .error = door_error,
+                                                 .error_time = door_error_time};
     void *part = NULL;
 
     if (!out)

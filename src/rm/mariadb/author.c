@@ -44,8 +44,10 @@ tx_undo(struct ktm_mariadb_tx *tx, enum ktm_mariadb_state state)
 static NTSTATUS
 check_branch(struct ktm_mariadb_tx *tx)
 {
-    if (tx->is_doomed)
-        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE); /* why is known */
+    if (tx->is_doomed) {
+        explain_again(&tx->why);
+        return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
+    }
     if (tx->session->is_lost)
         return explain(&tx->why, status_raise(STATUS_RM_DISCONNECTED), "the connection was lost");
     return STATUS_SUCCESS;
@@ -163,8 +165,10 @@ prepare_locked(struct ktm_mariadb_tx *tx)
         tx_undo(tx, KTM_MARIADB_READ_ONLY);
         return KTM_RM_READ_ONLY;
     }
-    if (was_active)
+    if (was_active) {
+        tx->is_doomed = true; /* and why is known */
         tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
+    }
     return KTM_RM_NO;
 }
 

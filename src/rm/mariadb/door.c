@@ -50,6 +50,14 @@ door_error(void *part, char *into, size_t size)
     return ktm_mariadb_error(part, into, size);
 }
 
+static uint64_t
+door_error_time(void *part)
+{
+    struct ktm_mariadb_tx *tx = part;
+
+    return why_time(tx->rm->base.process, &tx->mutex, &tx->why);
+}
+
 /* ---- applications ---- */
 
 static const char *
@@ -65,7 +73,8 @@ ktm_mariadb(struct ktm_tx *tx, const struct ktm_mariadb_server *server, struct k
                                                  .shut = door_shut,
                                                  .begin = door_begin,
                                                  .close = door_close,
-                                                 .error = door_error};
+                                                 .error = door_error,
+                                                 .error_time = door_error_time};
     void *part = NULL;
     NTSTATUS status;
     char *name;
@@ -238,7 +247,8 @@ static const struct ktm_manager_kind manager = {.open = kind_open,
                                                 .shut = door_shut,
                                                 .begin = door_begin,
                                                 .close = door_close,
-                                                .error = door_error};
+                                                .error = door_error,
+                                                .error_time = door_error_time};
 
 KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_resource_kind),
                                                             .name = "mariadb",

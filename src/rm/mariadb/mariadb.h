@@ -93,7 +93,7 @@ struct ktm_mariadb_tx {
     _Atomic unsigned state;  /* enum ktm_mariadb_state */
     bool is_lent;            /* the application uses the connection itself */
     pthread_t borrower;
-    bool is_doomed; /* a lock was not got: it can only be rolled back */
+    bool is_doomed; /* it can only be rolled back: a lock was not got, a vote was no; 'why' knows */
     bool was_told;  /* that it is not finished */
     bool is_asked;  /* 'voted' is the answer, or, if that is SUCCESS, the vote is under way */
     NTSTATUS voted;

@@ -84,7 +84,7 @@ fetch(struct ktm_mariadb_tx *tx, MYSQL_RES **out)
 }
 
 static NTSTATUS
-exec_locked(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *const *values,
+exec_active(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *const *values,
             MYSQL_RES **out)
 {
     MYSQL_RES *result = NULL;
@@ -113,6 +113,21 @@ exec_locked(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *c
     else
         mysql_free_result(result);
     return STATUS_SUCCESS;
+}
+
+/* What has doomed the transaction stays the reason. */
+static NTSTATUS
+exec_locked(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *const *values,
+            MYSQL_RES **out)
+{
+    struct explanation first = tx->why;
+    bool was_doomed = tx->is_doomed;
+    NTSTATUS status = exec_active(tx, sql, count, values, out);
+
+    if (was_doomed && first.text[0])
+        tx->why = first;
+    why_after(&tx->why, status, first.time, tx->is_doomed);
+    return status;
 }
 
 NTSTATUS

@@ -36,6 +36,7 @@ tx_check_begun(struct ktm_postgres_tx *tx)
     if (!tx->why.text[0])
         explain_sentence(&tx->why, "there is no transaction in the database: BEGIN has failed, or "
                                    "a COMMIT or ROLLBACK that was not ours has ended it");
+    explain_again(&tx->why);
     return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
 }
 
@@ -50,6 +51,7 @@ check_block(struct ktm_postgres_tx *tx)
         /* A PREPARE here would be answered with success, and nothing prepared. */
         if (!tx->why.text[0])
             explain_sentence(&tx->why, "a statement has failed, so nothing can be committed");
+        explain_again(&tx->why);
         break;
     default:
         explain_sentence(&tx->why, "the connection was lost, or is in the middle of a statement");
@@ -162,6 +164,7 @@ begin_to_prepare(struct ktm_postgres_tx *tx, const struct ktm_rm_key *key)
                              .place = tx->session->place};
     name_print(tx->rm, &tx->name);
     if (name_keep(tx->rm, &tx->name) != STATUS_SUCCESS) {
+        explain_sentence(&tx->why, "what is to be prepared cannot be noted in the home");
         tx_undo(tx, KTM_POSTGRES_ROLLED_BACK);
         return KTM_RM_NO;
     }

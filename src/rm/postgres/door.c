@@ -70,11 +70,20 @@ door_error(void *part, char *into, size_t size)
     return ktm_postgres_error(part, into, size);
 }
 
+static uint64_t
+door_error_time(void *part)
+{
+    struct ktm_postgres_tx *tx = part;
+
+    return why_time(tx->rm->base.process, &tx->mutex, &tx->why);
+}
+
 static const struct ktm_manager_kind manager = {.open = door_open,
                                                 .shut = door_shut,
                                                 .begin = door_begin,
                                                 .close = door_close,
-                                                .error = door_error};
+                                                .error = door_error,
+                                                .error_time = door_error_time};
 
 NTSTATUS
 ktm_postgres(struct ktm_tx *tx, const char *conninfo, struct ktm_postgres_tx **out)

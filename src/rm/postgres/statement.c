@@ -44,6 +44,8 @@ judge(struct ktm_postgres_tx *tx, const PGresult *result)
     case PGRES_EMPTY_QUERY:
         break;
     default:
+        if (result_is(result, "25P02") && tx->why.text[0]) /* in the words of the first refusal */
+            return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
         return explain_result(&tx->why, connection, result, "the statement was refused");
     }
     if (PQtransactionStatus(connection) == PQTRANS_IDLE)
@@ -114,7 +116,7 @@ ask_server(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
 }
 
 static NTSTATUS
-exec_locked(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
+exec_active(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
             const char *const *values, PGresult **out)
 {
     PGresult *result;
@@ -132,6 +134,21 @@ exec_locked(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
         *out = result;
     else
         PQclear(result);
+    return status;
+}
+
+/* What a statement has refused is the reason for everything after it, until a savepoint is gone
+ * back to. */
+static NTSTATUS
+exec_locked(struct ktm_postgres_tx *tx, const char *sql, bool is_one, int count,
+            const char *const *values, PGresult **out)
+{
+    uint64_t before = tx->why.time;
+    NTSTATUS status = exec_active(tx, sql, is_one, count, values, out);
+    bool is_over = !tx->session || (tx->is_begun && PQtransactionStatus(tx->session->connection) !=
+                                                        PQTRANS_INTRANS);
+
+    why_after(&tx->why, status, before, is_over);
     return status;
 }
 

@@ -77,6 +77,7 @@ NTSTATUS
 manager_commit(struct manager *manager, struct held *held, pthread_mutex_t *mutex,
                struct explanation *why)
 {
+    uint64_t began = explain_time();
     NTSTATUS status;
 
     if (!held->transaction)
@@ -86,7 +87,7 @@ manager_commit(struct manager *manager, struct held *held, pthread_mutex_t *mute
     if (status == STATUS_SUCCESS)
         return status;
     pthread_mutex_lock(mutex);
-    if (!why->text[0])
+    if (!why->text[0] || why->time < began) /* nobody here has said why */
         explain_sentence(why,
                          "the transaction was not committed (%s); another participant, "
                          "a time-out or its owner has rolled it back",

@@ -117,9 +117,14 @@ enum finished { FINISHED, FINISHED_OTHERWISE, NOT_FINISHED };
  * be held there for ever. */
 size_t why_copy(pid_t process, pthread_mutex_t *mutex, const struct explanation *why, char *into,
                 size_t size);
+/* When it was explained. */
+uint64_t why_time(pid_t process, pthread_mutex_t *mutex, const struct explanation *why);
 /* 'kept' is this one from now on; if nothing was explained, what the status means. */
 void why_keep(pthread_mutex_t *mutex, struct explanation *kept, const struct explanation *why,
               NTSTATUS status);
+/* A statement has come to this status; 'before': why->time when it began. What was explained before
+ * is forgotten, unless it is the reason why nothing can be done any more. With the mutex held. */
+void why_after(struct explanation *why, NTSTATUS status, uint64_t before, bool is_reason);
 
 /* ---- what is idle until it is used again, under a mutex: idle.c ---- */
 

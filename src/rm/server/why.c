@@ -24,6 +24,19 @@ why_copy(pid_t process, pthread_mutex_t *mutex, const struct explanation *why, c
     return length;
 }
 
+uint64_t
+why_time(pid_t process, pthread_mutex_t *mutex, const struct explanation *why)
+{
+    uint64_t time;
+
+    if (process != getpid())
+        return 0;
+    pthread_mutex_lock(mutex);
+    time = why->time;
+    pthread_mutex_unlock(mutex);
+    return time;
+}
+
 void
 why_keep(pthread_mutex_t *mutex, struct explanation *kept, const struct explanation *why,
          NTSTATUS status)
@@ -31,4 +44,17 @@ why_keep(pthread_mutex_t *mutex, struct explanation *kept, const struct explanat
     pthread_mutex_lock(mutex);
     explain_sentence(kept, "%s", why->text[0] ? why->text : status_meaning(status));
     pthread_mutex_unlock(mutex);
+}
+
+void
+why_after(struct explanation *why, NTSTATUS status, uint64_t before, bool is_reason)
+{
+    bool is_new = why->time != before;
+
+    if (is_reason && why->text[0])
+        explain_again(why);
+    else if (status == STATUS_SUCCESS)
+        explain_nothing(why);
+    else if (!is_new)
+        explain_sentence(why, "%s", status_meaning(status));
 }

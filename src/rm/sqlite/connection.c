@@ -127,7 +127,7 @@ database_look(struct ktm_sqlite_rm *rm, struct words *why)
 void
 database_play_back(struct ktm_sqlite_rm *rm)
 {
-    struct words why = {""};
+    struct words why = {.text = ""};
     NTSTATUS status = database_look(rm, &why);
 
     (void)status;

@@ -44,6 +44,20 @@ door_error(void *part, char *into, size_t size)
     return ktm_sqlite_error(part, into, size);
 }
 
+static uint64_t
+door_error_time(void *part)
+{
+    struct ktm_sqlite_tx *tx = part;
+    uint64_t time;
+
+    if (sqlite_rm_check(tx->rm) != STATUS_SUCCESS)
+        return 0;
+    sys_mutex_lock(&tx->mutex);
+    time = tx->why.time;
+    sys_mutex_unlock(&tx->mutex);
+    return time;
+}
+
 /* ---- applications ---- */
 
 struct use {
@@ -89,7 +103,8 @@ ktm_sqlite_with(struct ktm_tx *tx, const char *database, const struct ktm_sqlite
                                                  .shut = door_shut,
                                                  .begin = door_begin,
                                                  .close = door_close,
-                                                 .error = door_error};
+                                                 .error = door_error,
+                                                 .error_time = door_error_time};
     const struct use use = {database, options};
     void *part = NULL;
     NTSTATUS status;
@@ -352,7 +367,8 @@ static const struct ktm_manager_kind manager = {.open = door_open,
                                                 .shut = door_shut,
                                                 .begin = door_begin,
                                                 .close = door_close,
-                                                .error = door_error};
+                                                .error = door_error,
+                                                .error_time = door_error_time};
 
 KTM_API const struct ktm_resource_kind ktm_resource_kind = {.size = sizeof(ktm_resource_kind),
                                                             .name = "sqlite",

@@ -44,7 +44,7 @@ resource_open(struct ktm_sqlite_rm *rm, struct words *why)
         return outcome_table_make(rm, why);
     TRY(park_probe(&rm->park, &rm->store.identity, why));
     /* Whoever is in the way now is alive, and has left nothing. */
-    if (guard_take(rm->path, &guard, &(struct words){""}) == STATUS_SUCCESS)
+    if (guard_take(rm->path, &guard, &(struct words){.text = ""}) == STATUS_SUCCESS)
         TRY(park_sweep(&rm->park, why));
     return STATUS_SUCCESS;
 }
@@ -122,7 +122,7 @@ ktm_sqlite_open(HANDLE tm, const char *home, const char *database,
                 const struct ktm_sqlite_options *options, char *why, size_t why_size,
                 struct ktm_sqlite_rm **out)
 {
-    struct words words = {""};
+    struct words words = {.text = ""};
     NTSTATUS status;
 
     if (!home || home[0] != '/' || !database || !database[0] || !out ||
@@ -250,7 +250,7 @@ NTSTATUS
 ktm_sqlite_begin(struct ktm_sqlite_rm *rm, HANDLE transaction, char *why, size_t why_size,
                  struct ktm_sqlite_tx **out)
 {
-    struct words words = {""};
+    struct words words = {.text = ""};
     NTSTATUS status;
 
     if (!rm || !out)

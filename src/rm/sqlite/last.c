@@ -130,7 +130,7 @@ settled_remove(struct ktm_sqlite_rm *rm, sqlite3 *db)
 void
 outcome_flush(struct ktm_sqlite_rm *rm)
 {
-    struct words why = {""};
+    struct words why = {.text = ""};
     sqlite3 *db = NULL;
 
     if (list_is_empty(&rm->settled) || database_open(rm, &db, &why) != STATUS_SUCCESS)
@@ -165,7 +165,7 @@ ask(sqlite3 *db, const struct ktm_rm_key *key, int *found)
 static enum ktm_rm_answer
 outcome(void *context, const struct ktm_rm_key *key)
 {
-    struct words why = {""};
+    struct words why = {.text = ""};
     int code, found = 0;
     sqlite3 *db = NULL;
 
@@ -267,7 +267,7 @@ list_all(sqlite3 *db, ktm_rm_each_key *each, void *list)
 static NTSTATUS
 list_in_doubt(void *context, ktm_rm_each_key *each, void *list)
 {
-    struct words why = {""};
+    struct words why = {.text = ""};
     NTSTATUS status;
     sqlite3 *db = NULL;
 

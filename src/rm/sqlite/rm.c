@@ -191,7 +191,7 @@ settle_names(struct ktm_sqlite_rm *rm, const struct ktm_rm_key *key, bool is_com
 static enum ktm_rm_answer
 settle(struct ktm_sqlite_rm *rm, const struct ktm_rm_key *key, bool is_commit)
 {
-    struct words why = {""};
+    struct words why = {.text = ""};
     NTSTATUS status = settle_names(rm, key, is_commit, &why);
 
     if (status == STATUS_SUCCESS) {

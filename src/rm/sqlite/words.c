@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/explain.h"
+
 void
 words_write(struct words *words, const char *format, ...)
 {
@@ -15,6 +17,7 @@ words_write(struct words *words, const char *format, ...)
         return;
     va_start(arguments, format);
     vsnprintf(words->text, sizeof(words->text), format, arguments);
+    words->time = explain_time();
     va_end(arguments);
 }
 
@@ -28,6 +31,7 @@ words_write_status(struct words *words, NTSTATUS status, const char *format, ...
         return;
     va_start(arguments, format);
     vsnprintf(words->text, sizeof(words->text), format, arguments);
+    words->time = explain_time();
     va_end(arguments);
     used = strlen(words->text);
     snprintf(words->text + used, sizeof(words->text) - used, ": %s", status_meaning(status));

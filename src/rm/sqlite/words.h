@@ -7,6 +7,7 @@
 
 struct words {
     char text[1024];
+    uint64_t time; /* when that was, as explain_time */
 };
 
 /* Writes the sentence, unless there is one already, and returns 'status'. */

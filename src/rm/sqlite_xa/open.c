@@ -98,7 +98,7 @@ probe(struct ktm_sqlite_rm *rm, const GUID *manager, struct words *why)
 static NTSTATUS
 open_database(struct ktm_sqlite_rm *rm, const char *info)
 {
-    struct words why = {""};
+    struct words why = {.text = ""};
     struct ktm_rm_key switches;
     NTSTATUS status;
 

@@ -182,7 +182,7 @@ static int
 branch_create(struct instance *instance, const XID *xid, struct branch **out)
 {
     struct branch *branch = calloc(1, sizeof(*branch));
-    struct words why = {""};
+    struct words why = {.text = ""};
 
     if (!branch)
         return XAER_RMERR;
@@ -369,7 +369,7 @@ static int
 prepare(struct branch *branch)
 {
     struct ktm_sqlite_rm *rm = branch->instance->rm;
-    struct words why = {""};
+    struct words why = {.text = ""};
     int code = XA_RBROLLBACK;
 
     if (!branch->has_failed && mark_write(&rm->park, &branch->xid, &why) == STATUS_SUCCESS) {

@@ -90,11 +90,20 @@ door_error(void *part, char *into, size_t size)
     return ktm_xa_error(part, into, size);
 }
 
+static uint64_t
+door_error_time(void *part)
+{
+    struct ktm_xa_tx *tx = part;
+
+    return why_time(tx->rm->base.process, &tx->mutex, &tx->why);
+}
+
 static const struct ktm_manager_kind manager = {.open = door_open,
                                                 .shut = door_shut,
                                                 .begin = door_begin,
                                                 .close = door_close,
-                                                .error = door_error};
+                                                .error = door_error,
+                                                .error_time = door_error_time};
 
 NTSTATUS
 ktm_xa(struct ktm_tx *tx, const char *switch_path, const char *info, struct ktm_xa_tx **out)

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ktm.h"
@@ -258,4 +259,117 @@ TEST(a_manager_is_opened_once_and_everything_ends_in_reverse)
     ktm_end(tx);
     ktm_shut(ktm);
     EXPECT_TEXT("ASAsa", order);
+}
+
+/* ---- who was refused last ---- */
+
+struct refusal {
+    const char *words;
+    uint64_t time;
+};
+
+static NTSTATUS
+open_refusal(HANDLE tm, const char *path, const void *argument, char *why, size_t why_size,
+             void **rm)
+{
+    (void)tm, (void)path, (void)why, (void)why_size;
+    *rm = (void *)(uintptr_t)argument;
+    return STATUS_SUCCESS;
+}
+
+static NTSTATUS
+begin_refusal(void *rm, HANDLE transaction, char *why, size_t why_size, void **part)
+{
+    (void)transaction, (void)why, (void)why_size;
+    *part = rm;
+    return STATUS_SUCCESS;
+}
+
+static void
+leave_refusal(void *refusal)
+{
+    (void)refusal;
+}
+
+static size_t
+tell_refusal(void *part, char *into, size_t size)
+{
+    const struct refusal *refusal = part;
+
+    if (size)
+        snprintf(into, size, "%s", refusal->words);
+    return strlen(refusal->words);
+}
+
+static uint64_t
+time_of_refusal(void *part)
+{
+    return ((const struct refusal *)part)->time;
+}
+
+static void
+refuse(struct refusal *refusal, const char *words)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    *refusal = (struct refusal){words, (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec};
+}
+
+static void
+expect_error(struct ktm_tx *tx, const char *words)
+{
+    char why[512] = "";
+
+    EXPECT(ktm_error(tx, why, sizeof(why)) > 0);
+    if (!strstr(why, words))
+        test_fail(__FILE__, __LINE__, "'%s' does not say '%s'", why, words);
+}
+
+TEST(the_last_refusal_is_told_whosever_it_was)
+{
+    static const struct ktm_manager_kind timed = {.open = open_refusal,
+                                                  .shut = leave_refusal,
+                                                  .begin = begin_refusal,
+                                                  .close = leave_refusal,
+                                                  .error = tell_refusal,
+                                                  .error_time = time_of_refusal};
+    static const struct ktm_manager_kind untimed = {.open = open_refusal,
+                                                    .shut = leave_refusal,
+                                                    .begin = begin_refusal,
+                                                    .close = leave_refusal,
+                                                    .error = tell_refusal};
+    struct refusal first = {"", 0}, second = {"", 0}, silent = {"", 0};
+    struct ktm_home *ktm = home();
+    struct ktm_tx *tx;
+    void *part;
+
+    EXPECT_OK(ktm_begin(ktm, &tx));
+    EXPECT_OK(ktm_use(tx, "silent", &untimed, &silent, &part));
+    EXPECT_OK(ktm_use(tx, "first", &timed, &first, &part));
+    EXPECT_OK(ktm_use(tx, "second", &timed, &second, &part));
+    silent.words = "nobody knows when";
+    expect_error(tx, "nobody knows when");
+    refuse(&first, "one");
+    expect_error(tx, "one");
+    refuse(&second, "two");
+    expect_error(tx, "two");
+    refuse(&first, "three");
+    expect_error(tx, "three");
+    EXPECT_STATUS(STATUS_OBJECT_PATH_NOT_FOUND, put(tx, "no/where", "1"));
+    expect_error(tx, "no/where");
+    silent.words = "";
+    EXPECT_STATUS(STATUS_DISK_FULL, ktm_use(tx, "a", &kind, NULL, &part));
+    expect_error(tx, "nothing to open");
+    refuse(&second, "four");
+    expect_error(tx, "four");
+    first.words = "";
+    /* Somebody else ends it, and what was said before is not why. */
+    EXPECT_OK(NtRollbackTransaction(ktm_transaction(tx), TRUE));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, ktm_commit(tx));
+    expect_error(tx, "the transaction was rolled back");
+    refuse(&second, "five");
+    expect_error(tx, "five");
+    ktm_end(tx);
+    ktm_shut(ktm);
 }

@@ -299,6 +299,45 @@ TEST(a_lock_that_is_not_got_in_time_is_the_end_of_the_transaction) /* MY-11 */
     scene_end(&scene);
 }
 
+/* What has doomed it stays the reason; what was refused and did no harm is none, and it is not why
+ * somebody else has refused. */
+TEST(a_sentence_belongs_to_the_refusal_it_was_written_for)
+{
+    static const char again[] = "INSERT INTO account VALUES (2, 5)";
+    struct ktm_mariadb_tx *first, *second;
+    HANDLE one, two;
+    struct scene scene;
+
+    scene_start(&scene, "--innodb-lock-wait-timeout=1");
+    one = scene_begin(&scene, &first);
+    two = scene_begin(&scene, &second);
+    scene_add(first, 1, -30);
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_mariadb_exec(second, again, 0, NULL, NULL));
+    EXPECT_OK(ktm_mariadb_exec(second, "SELECT 1", 0, NULL, NULL));
+    EXPECT_EQ(0, ktm_mariadb_error(second, NULL, 0));
+    EXPECT_STATUS(
+        STATUS_TRANSACTIONAL_CONFLICT,
+        ktm_mariadb_exec(second, "UPDATE account SET amount = 0 WHERE id = 1", 0, NULL, NULL));
+    EXPECT_OK(ktm_mariadb_exec(second, "SELECT 1", 0, NULL, NULL));
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_mariadb_exec(second, "no", 0, NULL, NULL));
+    expect_words(second, "1205");
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, ktm_mariadb_commit(second));
+    expect_words(second, "1205");
+    EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE,
+                  ktm_mariadb_exec(second, "SELECT 1", 0, NULL, NULL));
+    expect_words(second, "1205");
+
+    scene.other_refuses = true;
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_mariadb_exec(first, "no", 0, NULL, NULL));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, ktm_mariadb_commit(first));
+    expect_words(first, "another participant");
+    ktm_mariadb_close(first);
+    ktm_mariadb_close(second);
+    NtClose(one);
+    NtClose(two);
+    scene_end(&scene);
+}
+
 TEST(parameters_are_values_whatever_is_in_them)
 {
     static const char *const odd[] = {"'; DROP TABLE account; --", "\\", "\\'", "?", "\n\"`", ""};

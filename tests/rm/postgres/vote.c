@@ -173,6 +173,41 @@ TEST(a_failed_statement_is_no_promise)
     scene_end(&scene);
 }
 
+/* The first reason stays; what was refused and taken back is none; and what came before is not why
+ * somebody else has refused. */
+TEST(a_sentence_belongs_to_the_refusal_it_was_written_for)
+{
+    static const char again[] = "INSERT INTO account VALUES (1, 5)";
+    struct scene scene;
+    struct ktm_postgres_tx *tx;
+    HANDLE transaction;
+
+    scene_start(&scene, NULL);
+    transaction = scene_begin(&scene, &tx);
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_postgres_exec(tx, again, 0, NULL, NULL));
+    EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE, ktm_postgres_exec(tx, "SELECT 1", 0, NULL, NULL));
+    EXPECT(strstr(error_of(tx), "account_pkey"));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, ktm_postgres_commit(tx));
+    EXPECT(strstr(error_of(tx), "account_pkey"));
+    EXPECT_STATUS(STATUS_TRANSACTION_NOT_ACTIVE, ktm_postgres_exec(tx, "SELECT 1", 0, NULL, NULL));
+    EXPECT(strstr(error_of(tx), "account_pkey"));
+    scene_finish(tx, transaction);
+
+    scene.other_refuses = true;
+    transaction = scene_begin(&scene, &tx);
+    EXPECT_OK(ktm_postgres_exec(tx, "SAVEPOINT here", 0, NULL, NULL));
+    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_postgres_exec(tx, again, 0, NULL, NULL));
+    EXPECT_OK(ktm_postgres_exec(tx, "ROLLBACK TO here", 0, NULL, NULL));
+    EXPECT_TEXT("", error_of(tx));
+    scene_add(tx, 1, -7);
+    EXPECT_STATUS(STATUS_NOT_SUPPORTED,
+                  ktm_postgres_exec(tx, "COPY account TO STDOUT", 0, NULL, NULL));
+    EXPECT_STATUS(STATUS_TRANSACTION_ALREADY_ABORTED, ktm_postgres_commit(tx));
+    EXPECT(strstr(error_of(tx), "another participant"));
+    scene_finish(tx, transaction);
+    scene_end(&scene);
+}
+
 /* Neither is one that fails behind our back, on the connection itself. */
 TEST(a_failure_on_the_connection_itself_is_no_promise) /* PG-01 */
 {

@@ -71,7 +71,7 @@ TEST(a_file_system_that_cannot_exchange_names_is_refused) /* SQ-03 */
 {
     struct tree_table table = *tree_linux()->table;
     struct tree tree = *tree_linux();
-    struct words why = {""};
+    struct words why = {.text = ""};
     struct scene scene;
     struct park park;
 
