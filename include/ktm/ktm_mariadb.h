@@ -192,7 +192,7 @@ typedef void ktm_mariadb_each(void *context, const struct ktm_mariadb_prepared *
 
 /* Calls 'each' for every prepared branch of any transaction manager of ours on this server.
  * Answers: RM_DISCONNECTED, INSUFFICIENT_RESOURCES. */
-KTM_API NTSTATUS ktm_mariadb_prepared(struct ktm_mariadb_rm *rm, ktm_mariadb_each *each,
-                                      void *context);
+KTM_API NTSTATUS ktm_mariadb_list_prepared(struct ktm_mariadb_rm *rm, ktm_mariadb_each *each,
+                                           void *context);
 
 EXTERN_C_END

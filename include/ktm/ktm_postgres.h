@@ -185,8 +185,8 @@ typedef void ktm_postgres_each(void *context, const struct ktm_postgres_prepared
 /* Calls 'each' for every prepared transaction of any transaction manager in this database that is
  * at least so old, the oldest first: to be looked at now and then, and to raise an alarm. Answers:
  * RM_DISCONNECTED, INSUFFICIENT_RESOURCES. */
-KTM_API NTSTATUS ktm_postgres_prepared(struct ktm_postgres_rm *rm, double age,
-                                       ktm_postgres_each *each, void *context);
+KTM_API NTSTATUS ktm_postgres_list_prepared(struct ktm_postgres_rm *rm, double age,
+                                            ktm_postgres_each *each, void *context);
 
 /* ---- settling by hand -------------------------------------------------------------------------
  */

@@ -272,7 +272,7 @@ tell_prepared(void *context, const struct xid *xid)
 }
 
 NTSTATUS
-ktm_mariadb_prepared(struct ktm_mariadb_rm *rm, ktm_mariadb_each *each, void *context)
+ktm_mariadb_list_prepared(struct ktm_mariadb_rm *rm, ktm_mariadb_each *each, void *context)
 {
     struct telling telling = {.rm = rm, .each = each, .context = context};
     struct explanation why = {0};

@@ -283,8 +283,8 @@ tell_prepared(struct ktm_postgres_rm *rm, const PGresult *result, int row, ktm_p
 }
 
 NTSTATUS
-ktm_postgres_prepared(struct ktm_postgres_rm *rm, double age, ktm_postgres_each *each,
-                      void *context)
+ktm_postgres_list_prepared(struct ktm_postgres_rm *rm, double age, ktm_postgres_each *each,
+                           void *context)
 {
     static const char sql[] =
         "SELECT gid, owner, extract(epoch FROM clock_timestamp() - prepared)"

@@ -188,7 +188,7 @@ interfere(struct scene *scene, const char *verb)
     char xid[256] = "", sql[320];
     int tries = 0;
 
-    EXPECT_OK(ktm_mariadb_prepared(scene->rm, keep_xid, xid));
+    EXPECT_OK(ktm_mariadb_list_prepared(scene->rm, keep_xid, xid));
     EXPECT(xid[0]);
     mariadb_end_others(&scene->server);
     /* No grants at all are needed for this. */

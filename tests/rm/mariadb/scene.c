@@ -229,7 +229,7 @@ scene_prepared(struct scene *scene)
 {
     long count = 0;
 
-    EXPECT_OK(ktm_mariadb_prepared(scene->rm, count_one, &count));
+    EXPECT_OK(ktm_mariadb_list_prepared(scene->rm, count_one, &count));
     return count;
 }
 

@@ -537,10 +537,10 @@ count_prepared(void *context, const struct ktm_postgres_prepared *prepared)
 static void
 look_at_prepared(struct scene *scene)
 {
-    EXPECT_OK(ktm_postgres_prepared(scene->rm, 0, count_prepared, scene));
+    EXPECT_OK(ktm_postgres_list_prepared(scene->rm, 0, count_prepared, scene));
     EXPECT_EQ(1, ours);
     EXPECT_EQ(1, foreign);
-    EXPECT_OK(ktm_postgres_prepared(scene->rm, 3600, count_prepared, scene));
+    EXPECT_OK(ktm_postgres_list_prepared(scene->rm, 3600, count_prepared, scene));
     EXPECT_EQ(2, ours + foreign);
 }
 
