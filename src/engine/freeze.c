@@ -15,7 +15,9 @@
  * Invariants: (1) 'is_frozen' of a TM changes under its lock, and nobody enters its log or appends
  * to it while it is set; (2) TMs with a log come and go inside tm_gate_enter … tm_gate_leave, so
  * while frozen their set does not change; (3) 'thaws' changes after is_frozen has been cleared
- * everywhere, so no wake-up is lost [INV-15].
+ * everywhere, so no wake-up is lost [INV-15]; (4) records that were put off stand in the log before
+ * every decision after the thaw: who was told that a transaction is not known any more may rely on
+ * it as soon as a later one is decided.
  */
 #include "engine/inner.h"
 
@@ -134,8 +136,27 @@ freeze_puts_off_record(struct run *run, struct transaction *tx, enum record_type
     if (!atomic_load(&run->tm->is_frozen))
         return false;
     tx->record_put_off = (uint8_t)record;
+    run->tm->has_records_put_off = true;
     put_off(run->tm, tx);
     return true;
+}
+
+void
+freeze_append_put_off(struct run *run)
+{
+    struct engine_tm *tm = run->tm;
+    struct transaction *tx;
+
+    if (!tm->has_records_put_off || atomic_load(&tm->is_frozen))
+        return;
+    tm->has_records_put_off = false;
+    LIST_EACH (tx, &tm->frozen, in_frozen) {
+        enum record_type record = (enum record_type)tx->record_put_off;
+
+        tx->record_put_off = 0;
+        if (record)
+            run_append(run, tx, record);
+    }
 }
 
 bool
@@ -184,12 +205,8 @@ static void
 catch_up_one(struct run *run, struct transaction *tx)
 {
     struct ktm_event event = {.type = KTM_TX_THAW, .tx = tx};
-    enum record_type record = (enum record_type)tx->record_put_off;
     NTSTATUS status;
 
-    tx->record_put_off = 0;
-    if (record)
-        run_append(run, tx, record);
     if (tx->is_commit_put_off)
         begin_commit(run, tx);
     status = run_step(run, &event); /* if its decision was put off, it is asked for again */
@@ -201,6 +218,7 @@ freeze_catch_up(struct run *run)
 {
     struct engine_tm *tm = run->tm;
 
+    freeze_append_put_off(run);
     while (!atomic_load(&tm->is_frozen) && !list_is_empty(&tm->frozen)) {
         struct transaction *tx = list_first(&tm->frozen, struct transaction, in_frozen);
 

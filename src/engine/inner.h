@@ -44,6 +44,7 @@ struct engine_tm {
     _Atomic bool is_detaching;  /* somebody waits until there are none */
     _Atomic bool is_frozen;     /* nothing may be written; changes under the lock (freeze.c) */
     struct list frozen;         /* transactions with something put off until the thaw; each held */
+    bool has_records_put_off;   /* among that */
     uint8_t *scratch;           /* a record being encoded; under the mutex */
     size_t scratch_size;
 };
@@ -246,6 +247,8 @@ void freeze_put_off_commit(struct run *run, struct transaction *tx);
 /* True: frozen, the thaw does it. */
 bool freeze_puts_off_record(struct run *run, struct transaction *tx, enum record_type record);
 bool freeze_puts_off_decision(struct run *run, struct transaction *tx);
+/* Before a decision, and first of all when catching up. */
+void freeze_append_put_off(struct run *run);
 /* Does what was put off; lets go of the lock now and then. */
 void freeze_catch_up(struct run *run);
 /* Ends a freeze that is due; for instances without threads. */

@@ -233,6 +233,7 @@ append_patiently(struct run *run, struct transaction *tx, enum record_type recor
         NTSTATUS status;
 
         freeze_wait(run); /* also behind a pause that made room */
+        freeze_append_put_off(run);
         status = run->tm->core.state == KTM_ONLINE ? tm_log_append(run->tm, tx, record, lsn)
                                                    : STATUS_TRANSACTIONMANAGER_NOT_ONLINE;
         if (status != STATUS_LOG_FULL)

@@ -126,6 +126,31 @@ TEST(a_forget_put_off_is_written_by_the_thaw) /* FRZ-02 LOG-06 */
     }
 }
 
+/* A store that is told to commit may rely on it: who was not known any more when it voted is
+ * forgotten durably. */
+TEST(a_forget_put_off_comes_before_a_decision_put_off) /* FRZ-02 LOG-06 */
+{
+    struct duo duo, other;
+
+    stage_begin();
+    other.rm = stage_rm(2, 0);
+    other.tx = stage_tx();
+    other.en = stage_en(other.rm, other.tx, STAGE_TWO);
+    stage_commit(other.tx);
+    stage_say(other.en, KTM_EN_PREPARE_COMPLETE);
+    duo = duo_make(STAGE_TWO);
+    stage_commit(duo.tx);
+    freeze();
+    stage_say(duo.en, KTM_EN_PREPARE_COMPLETE);
+    stage_say(other.en, KTM_EN_COMMIT_COMPLETE);
+    stage_close(other.tx);
+    stage_close(other.en);
+    thaw();
+    EXPECT_EQ(TransactionOutcomeCommitted, outcome(duo.tx));
+    EXPECT_EQ(1, unresolved_after_crash());
+    stage_end();
+}
+
 TEST(an_abort_put_off_is_written_by_the_thaw) /* FRZ-02 FRZ-03 LOG-05 */
 {
     for (int is_thawed = 0; is_thawed < 2; is_thawed++) {
