@@ -62,19 +62,25 @@ TEST(the_row_of_what_others_have_not_finished_stays) /* MY-15 */
     scene_end(&scene);
 }
 
+static void
+die_voting(struct scene *scene)
+{
+    struct ktm_mariadb_tx *tx;
+    HANDLE transaction;
+
+    scene->at_prepare = scene_kill_self;
+    transaction = scene_begin(scene, &tx);
+    scene_add(tx, 1, -30);
+    NtCommitTransaction(transaction, TRUE);
+}
+
 /* Whose commit was the last before a crash is asked for again: that it is forgotten is in no log.
  */
 static void
 pay_and_die(struct scene *scene)
 {
-    struct ktm_mariadb_tx *tx;
-    HANDLE transaction;
-
     pay_often(scene, DONE_ENOUGH);
-    scene->at_prepare = scene_kill_self;
-    transaction = scene_begin(scene, &tx);
-    scene_add(tx, 1, -30);
-    NtCommitTransaction(transaction, TRUE);
+    die_voting(scene);
 }
 
 TEST(the_row_of_what_may_be_asked_for_after_a_crash_stays) /* MY-15 */
@@ -132,16 +138,10 @@ TEST(a_rollback_leaves_the_rows_for_the_next_commit) /* MY-15 */
 static void
 refuse_often_and_die(struct scene *scene)
 {
-    struct ktm_mariadb_tx *tx;
-    HANDLE transaction;
-
     pay_often(scene, DONE_ENOUGH);
     for (unsigned i = 0; i < DONE_ENOUGH - 1; i++)
         refuse_once(scene);
-    scene->at_prepare = scene_kill_self;
-    transaction = scene_begin(scene, &tx);
-    scene_add(tx, 1, -30);
-    NtCommitTransaction(transaction, TRUE);
+    die_voting(scene);
 }
 
 /* A row that may be asked for is locked by nobody who is in doubt. */
