@@ -207,6 +207,7 @@ catch_up_one(struct run *run, struct transaction *tx)
     struct ktm_event event = {.type = KTM_TX_THAW, .tx = tx};
     NTSTATUS status;
 
+    CHECK(!tx->record_put_off); /* freeze_append_put_off was here before */
     if (tx->is_commit_put_off)
         begin_commit(run, tx);
     status = run_step(run, &event); /* if its decision was put off, it is asked for again */
@@ -218,10 +219,10 @@ freeze_catch_up(struct run *run)
 {
     struct engine_tm *tm = run->tm;
 
-    freeze_append_put_off(run);
     while (!atomic_load(&tm->is_frozen) && !list_is_empty(&tm->frozen)) {
         struct transaction *tx = list_first(&tm->frozen, struct transaction, in_frozen);
 
+        freeze_append_put_off(run); /* each time: it may have been frozen and thawed meanwhile */
         list_remove(&tx->in_frozen);
         catch_up_one(run, tx);
         run_release(run, &tx->object);
