@@ -4,7 +4,6 @@
 #include "rm/postgres/postgres.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -350,21 +349,12 @@ session_close_idle(struct ktm_postgres_rm *rm)
         session_close(session);
 }
 
-/* What a server says to somebody who is idle is hardly ever anything but farewell. */
-static bool
-is_silent(const struct session *session)
-{
-    struct pollfd poll_it = {.fd = PQsocket(session->connection), .events = POLLIN};
-
-    return poll(&poll_it, 1, 0) == 0;
-}
-
 NTSTATUS
 session_take(struct ktm_postgres_rm *rm, struct explanation *why, struct session **out)
 {
     struct session *session;
 
-    while ((session = session_take_idle(rm)) && !is_silent(session))
+    while ((session = session_take_idle(rm)) && !idle_is_silent(PQsocket(session->connection)))
         session_close(session);
     if (!session)
         return session_open(rm, why, out);

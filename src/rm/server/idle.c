@@ -2,6 +2,8 @@
 /* Connections, helpers and their like between two uses. */
 #include "rm/server/server.h"
 
+#include <poll.h>
+
 struct list *
 idle_take(pthread_mutex_t *mutex, struct idle *idle)
 {
@@ -15,6 +17,14 @@ idle_take(pthread_mutex_t *mutex, struct idle *idle)
     }
     pthread_mutex_unlock(mutex);
     return member;
+}
+
+bool
+idle_is_silent(int socket)
+{
+    struct pollfd poll_it = {.fd = socket, .events = POLLIN};
+
+    return poll(&poll_it, 1, 0) == 0;
 }
 
 bool

@@ -134,6 +134,9 @@ struct idle {
 };
 /* The link of one; NULL: there is none. */
 struct list *idle_take(pthread_mutex_t *mutex, struct idle *idle);
+/* Whether a server has said nothing on a connection on which nothing was asked: what it says there
+ * is hardly ever anything but farewell. */
+bool idle_is_silent(int socket) must_use;
 /* False: there are so many already. */
 bool idle_give(pthread_mutex_t *mutex, struct idle *idle, struct list *member,
                size_t most) must_use;
