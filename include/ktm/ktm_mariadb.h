@@ -9,13 +9,13 @@
  *     NtCommitTransaction(transaction, TRUE);
  *     ktm_mariadb_close(tx);
  *
- * How it works: the first use in a transaction says XA START on a connection; the vote is XA
- * PREPARE, the outcome XA COMMIT or XA ROLLBACK. Who has changed nothing votes read-only; a change
- * that met no row counts as one, for it may have called something that did. With what
- * is changed a row goes into the table 'ktm_outcome' of the database named in 'server', which is
- * made when it is missing: when the prepared branch is gone, it tells whether it was committed or
- * rolled back. MariaDB itself says only that it does not know the branch, and says so too while
- * the connection that prepared it is still there. After a restart ktm_mariadb_open finds what is
+ * How it works: the first statement in a transaction takes XA START to the server with it; the vote
+ * is XA PREPARE, the outcome XA COMMIT or XA ROLLBACK. Who has changed nothing votes read-only; a
+ * change that met no row counts as one, for it may have called something that did. With what is
+ * changed a row goes into the table 'ktm_outcome' of the database named in 'server', which is made
+ * when it is missing: when the prepared branch is gone, it tells whether it was committed or rolled
+ * back. MariaDB itself says only that it does not know the branch, and says so too while the
+ * connection that prepared it is still there. After a restart ktm_mariadb_open finds what is
  * prepared with XA RECOVER, by the GUIDs in its name, and finishes it; then it removes the rows
  * that nobody will ask for any more. While the process lives such rows are used again. Branches
  * are always asked in two phases: XA COMMIT ONE PHASE is not safe with the binary log (MDEV-31921).
@@ -31,9 +31,9 @@
  * Security: MariaDB lets every account that may connect see and end the prepared branches of all
  * others. That somebody did so is noticed and reported; it cannot be prevented.
  *
- * Connections: ours, and used again, with whatever SET and USE have left on them; or the
- * application's own, of the same server. Secrets belong into an option file ('defaults_file'). They
- * are never shown.
+ * Connections: ours, with autocommit off, and used again with whatever SET and USE have left on
+ * them; or the application's own, of the same server. Secrets belong into an option file
+ * ('defaults_file'). They are never shown.
  *
  * Threads: any; calls for one transaction wait for one another. A forked child has no part in it:
  * there every call answers RM_NOT_ACTIVE, and closing does nothing.

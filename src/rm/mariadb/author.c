@@ -23,7 +23,7 @@ tx_undo(struct ktm_mariadb_tx *tx, enum ktm_mariadb_state state)
     atomic_store(&tx->state, state);
     if (!session)
         return;
-    if (!session->is_lost) {
+    if (!session->is_lost && tx->is_begun) {
         /* XA END fails when a deadlock has ended it already, or we have. Twice: a KILL QUERY may
          * still be under way. */
         for (int i = 0; i < 2; i++) {
@@ -135,6 +135,8 @@ begin_to_prepare(struct ktm_mariadb_tx *tx)
     if (atomic_load(&tx->state) != KTM_MARIADB_ACTIVE || !tx->session)
         return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     tx->is_lent = false; /* who commits does not use it at the same time */
+    if (!tx->is_begun)
+        return STATUS_RESOURCEMANAGER_READ_ONLY;
     TRY(check_branch(tx));
     TRY(written_ask(tx, &has_written));
     /* To prepare it would make a branch that XA COMMIT answers with XA_RBROLLBACK (1402). */

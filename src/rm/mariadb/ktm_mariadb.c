@@ -247,40 +247,23 @@ struct making {
     struct explanation why;
 };
 
-/* Of the application's connection we know nothing; of ours, how it tells what it writes. */
-static NTSTATUS
-start_branch(struct ktm_mariadb_tx *tx, struct explanation *why)
-{
-    char sql[XID_SIZE + 16];
-
-    tx->is_plain = true;
-    tx->is_counted = false;
-    if (!tx->session->is_ours)
-        TRY(written_before(tx, NULL, why));
-    snprintf(sql, sizeof(sql), "XA START %s", tx->xid.text);
-    return session_say(tx->session, sql, NULL, why);
-}
-
-/* An idle session may have been lost long ago: once more, then, with a new one. */
+/* Our own sessions say XA START with the first statement. The application's has autocommit on, and
+ * of what it writes we know nothing. */
 static NTSTATUS
 session_begin(struct making *making, struct ktm_mariadb_tx *tx)
 {
-    for (bool is_first = true;; is_first = false) {
-        NTSTATUS status;
+    NTSTATUS status;
 
-        if (making->connection)
-            TRY(session_borrow(making->rm, making->connection, &making->why, &tx->session));
-        else
-            TRY(session_take(making->rm, &making->why, &tx->session));
-        status = start_branch(tx, &making->why);
-        if (status == STATUS_SUCCESS)
-            return STATUS_SUCCESS;
-        tx->session->is_spoiled = true;
+    tx->is_plain = true;
+    if (!making->connection)
+        return session_take(making->rm, &making->why, &tx->session);
+    TRY(session_borrow(making->rm, making->connection, &making->why, &tx->session));
+    status = written_before(tx, NULL, &making->why);
+    if (status == STATUS_SUCCESS)
+        status = statement_start(tx, &making->why);
+    if (status != STATUS_SUCCESS)
         session_release(making->rm, give(tx->session));
-        if (making->connection || !is_first || status != STATUS_RM_DISCONNECTED)
-            return status;
-        session_close_idle(making->rm);
-    }
+    return status;
 }
 
 static NTSTATUS

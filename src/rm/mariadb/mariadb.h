@@ -39,6 +39,7 @@ struct session {
     bool is_ours;         /* else of the application */
     bool is_lost;
     bool is_spoiled;  /* something was left on it: not for anybody else */
+    bool is_guarded;  /* autocommit is off: what is not committed goes with the session */
     uint64_t changed; /* rows, by what was heard last */
 };
 
@@ -91,6 +92,7 @@ struct ktm_mariadb_tx {
     struct session *session; /* NULL: given away, or lost */
     unsigned long thread;    /* the server's, for KILL QUERY from elsewhere */
     _Atomic unsigned state;  /* enum ktm_mariadb_state */
+    bool is_begun;           /* XA START was said */
     bool is_lent;            /* the application uses the connection itself */
     pthread_t borrower;
     bool is_doomed; /* it can only be rolled back: a lock was not got, a vote was no; 'why' knows */
@@ -145,12 +147,14 @@ NTSTATUS session_borrow(struct ktm_mariadb_rm *rm, MYSQL *connection, struct exp
                         struct session **out) must_use;
 /* A borrowed one: its owner's again. NULL: nothing. */
 void session_close(struct ktm_mariadb_rm *rm, struct session *session);
-/* One that is idle, or a new one. */
+/* One that is idle, or a new one, with autocommit off: what is sent behind an XA START that fails
+ * is executed all the same, outside of the branch, and must not last. */
 NTSTATUS session_take(struct ktm_mariadb_rm *rm, struct explanation *why,
                       struct session **out) must_use;
 /* Takes: back to the idle ones, or to its owner, or closed. NULL: nothing. */
 void session_release(struct ktm_mariadb_rm *rm, struct session *session);
-/* A session for phase two, which never fails for lack of connections; give it back. */
+/* A session for phase two, which never fails for lack of connections; give it back. Its autocommit
+ * is on: else it could not end branches that are not its own (1400). */
 NTSTATUS session_take_for_outcome(struct ktm_mariadb_rm *rm, struct explanation *why,
                                   struct session **out) must_use;
 void session_release_for_outcome(struct ktm_mariadb_rm *rm, struct session *session);
@@ -223,6 +227,8 @@ void outcome_tend_orphans(struct ktm_mariadb_rm *rm);
 
 /* ---- statement.c ---- */
 
+/* XA START, and that alone. */
+NTSTATUS statement_start(struct ktm_mariadb_tx *tx, struct explanation *why) must_use;
 /* As 'run' of a struct ktm_resource_kind. */
 NTSTATUS statement_run(struct ktm_mariadb_tx *tx, const char *text, size_t count,
                        const struct ktm_value *values, uint64_t *rows) must_use;

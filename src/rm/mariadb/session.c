@@ -261,6 +261,23 @@ session_probe(const struct ktm_mariadb_server *server, struct explanation *why)
     return STATUS_SUCCESS;
 }
 
+/* With autocommit off what is not committed goes with the session. */
+static NTSTATUS
+guard(struct session *session, bool on, struct explanation *why)
+{
+    if (session->is_guarded == on)
+        return STATUS_SUCCESS;
+    TRY(session_say(session, on ? "SET autocommit = 0" : "SET autocommit = 1", NULL, why));
+    session->is_guarded = on;
+    return STATUS_SUCCESS;
+}
+
+static bool
+has_autocommit(const struct session *session)
+{
+    return session->connection->server_status & SERVER_STATUS_AUTOCOMMIT;
+}
+
 NTSTATUS
 session_open(struct ktm_mariadb_rm *rm, struct explanation *why, struct session **out)
 {
@@ -269,13 +286,16 @@ session_open(struct ktm_mariadb_rm *rm, struct explanation *why, struct session 
     NTSTATUS status;
 
     TRY(connect_to(&rm->server, why, &connection));
+    CHECK(connection);
     status = session_create(connection, true, &session);
     if (status != STATUS_SUCCESS) {
         mysql_close(connection);
         return status;
     }
+    session->is_guarded = !has_autocommit(session); /* as the server's settings have it */
+    status = guard(session, false, why);
     /* While the home is being opened nobody knows the identity yet. */
-    if (rm->base.home.incarnation)
+    if (status == STATUS_SUCCESS && rm->base.home.incarnation)
         status = session_lock(rm, session, why);
     if (status != STATUS_SUCCESS) {
         session_close(rm, session);
@@ -291,8 +311,7 @@ check_borrowed(struct ktm_mariadb_rm *rm, struct session *session, struct explan
 {
     static const GUID home = {0};
 
-    if (session_is_in_transaction(session) ||
-        !(session->connection->server_status & SERVER_STATUS_AUTOCOMMIT))
+    if (session_is_in_transaction(session) || !has_autocommit(session))
         return explain(why, status_raise(STATUS_INVALID_PARAMETER),
                        "the connection is in a transaction, or has autocommit off");
     if (sign_look(rm, session, &home, why) != SIGN_THERE)
@@ -336,13 +355,36 @@ session_close_idle(struct ktm_mariadb_rm *rm)
         session_close(rm, session);
 }
 
+/* An idle one that is still there, with autocommit off or on; NULL: there is none. */
+static struct session *
+take_idle_guarded(struct ktm_mariadb_rm *rm, bool on)
+{
+    struct explanation why = {0};
+    struct session *session;
+
+    while ((session = take_idle(rm))) {
+        if (idle_is_silent(mysql_get_socket(session->connection)) &&
+            guard(session, on, &why) == STATUS_SUCCESS)
+            return session;
+        session_close(rm, session);
+    }
+    return NULL;
+}
+
 NTSTATUS
 session_take(struct ktm_mariadb_rm *rm, struct explanation *why, struct session **out)
 {
-    struct session *session = take_idle(rm);
+    struct session *session = take_idle_guarded(rm, true);
+    NTSTATUS status;
 
-    if (!session)
-        return session_open(rm, why, out);
+    if (!session) {
+        TRY(session_open(rm, why, &session));
+        status = guard(session, true, why);
+        if (status != STATUS_SUCCESS) {
+            session_close(rm, session);
+            return status;
+        }
+    }
     *out = session;
     return STATUS_SUCCESS;
 }
@@ -354,10 +396,9 @@ session_release(struct ktm_mariadb_rm *rm, struct session *session)
 
     if (!session)
         return;
-    /* Who has switched autocommit off has done so for himself only. */
+    /* Who has switched autocommit has done so for himself only. */
     is_good = session->is_ours && !session->is_lost && !session->is_spoiled &&
-              !session_is_in_transaction(session) &&
-              (session->connection->server_status & SERVER_STATUS_AUTOCOMMIT);
+              !session_is_in_transaction(session) && has_autocommit(session) != session->is_guarded;
     if (!is_good || !idle_give(&rm->mutex, &rm->idle, &session->in_idle, IDLE_MAX))
         session_close(rm, session);
 }
@@ -368,7 +409,7 @@ session_release(struct ktm_mariadb_rm *rm, struct session *session)
 NTSTATUS
 session_take_for_outcome(struct ktm_mariadb_rm *rm, struct explanation *why, struct session **out)
 {
-    struct session *session = take_idle(rm);
+    struct session *session = take_idle_guarded(rm, false);
     NTSTATUS status = STATUS_SUCCESS;
 
     if (session) {

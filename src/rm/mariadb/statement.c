@@ -83,6 +83,77 @@ fetch(struct ktm_mariadb_tx *tx, MYSQL_RES **out)
     return STATUS_SUCCESS;
 }
 
+/* ---- the first of them ---- */
+
+static void
+print_start(const struct ktm_mariadb_tx *tx, char sql[XID_SIZE + 16])
+{
+    snprintf(sql, XID_SIZE + 16, "XA START %s", tx->xid.text);
+}
+
+NTSTATUS
+statement_start(struct ktm_mariadb_tx *tx, struct explanation *why)
+{
+    char sql[XID_SIZE + 16];
+
+    print_start(tx, sql);
+    TRY(session_say(tx->session, sql, NULL, why));
+    tx->is_begun = true;
+    return STATUS_SUCCESS;
+}
+
+/* There is no branch; perhaps one of the same name, which is not ours to end. What was executed
+ * outside of it goes with the session. */
+static NTSTATUS
+abandon(struct ktm_mariadb_tx *tx, NTSTATUS status, const struct explanation *why)
+{
+    struct session *session = give(tx->session);
+
+    tx->why = *why;
+    tx->is_doomed = true;
+    atomic_store(&tx->state, KTM_MARIADB_ROLLED_BACK);
+    if (session->is_lost)
+        session_close_idle(tx->rm); /* they have most likely been lost with this one */
+    session->is_spoiled = true;
+    session_release(tx->rm, session);
+    return status;
+}
+
+static NTSTATUS
+start_alone(struct ktm_mariadb_tx *tx)
+{
+    struct explanation why = {0};
+    NTSTATUS status = statement_start(tx, &why);
+
+    return status == STATUS_SUCCESS ? status : abandon(tx, status, &why);
+}
+
+/* The statement, and XA START before it, in one go. Both answers are heard, whatever the first one
+ * says. */
+static NTSTATUS
+start_with(struct ktm_mariadb_tx *tx, const char *text, MYSQL_RES **out)
+{
+    struct explanation why = {0};
+    char sql[XID_SIZE + 16];
+    NTSTATUS start, status;
+
+    print_start(tx, sql);
+    if (session_send(tx->session, sql, &why) != STATUS_SUCCESS ||
+        session_send(tx->session, text, &why) != STATUS_SUCCESS)
+        return abandon(tx, status_raise(STATUS_RM_DISCONNECTED), &why);
+    start = session_hear(tx->session, "XA START", &why);
+    tx->is_begun = start == STATUS_SUCCESS;
+    status = start;
+    if (!tx->session->is_lost)
+        status =
+            mysql_read_query_result(tx->session->connection) == 0 ? fetch(tx, out) : refused(tx);
+    if (tx->is_begun)
+        return status;
+    mysql_free_result(*out);
+    *out = NULL;
+    return abandon(tx, start, &why);
+}
+
 static NTSTATUS
 exec_active(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *const *values,
             MYSQL_RES **out)
@@ -98,12 +169,19 @@ exec_active(struct ktm_mariadb_tx *tx, const char *sql, int count, const char *c
             tx_undo(tx, KTM_MARIADB_ROLLED_BACK);
         return status_raise(STATUS_TRANSACTION_NOT_ACTIVE);
     }
+    /* Only a change goes along with XA START: of other statements there are some that last though
+     * autocommit is off, as DDL, and what they write is counted from within the branch. */
+    if (!tx->is_begun && sql_sort(sql, SQL_MARIADB) != SQL_CHANGE)
+        TRY(start_alone(tx));
     tx->changed = 0;
     TRY(written_before(tx, sql, &tx->why));
     text = count ? with_parameters(tx->session->connection, sql, count, values) : strdup(sql);
     if (!text)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
-    status = mysql_query(tx->session->connection, text) == 0 ? fetch(tx, &result) : refused(tx);
+    if (!tx->is_begun)
+        status = start_with(tx, text, &result);
+    else
+        status = mysql_query(tx->session->connection, text) == 0 ? fetch(tx, &result) : refused(tx);
     free(text);
     if (tx->session)
         written_after(tx, sql, result || status != STATUS_SUCCESS);
@@ -204,7 +282,8 @@ ktm_mariadb_connection(struct ktm_mariadb_tx *tx)
     if (!tx || tx->rm->base.process != getpid())
         return NULL;
     pthread_mutex_lock(&tx->mutex);
-    if (atomic_load(&tx->state) == KTM_MARIADB_ACTIVE && tx->session && !tx->is_asked) {
+    if (atomic_load(&tx->state) == KTM_MARIADB_ACTIVE && tx->session && !tx->is_asked &&
+        (tx->is_begun || start_alone(tx) == STATUS_SUCCESS)) {
         struct explanation why = {0};
 
         /* What cannot be counted counts as written. */

@@ -1,20 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Answers that are lost: between us and the server stands somebody who hangs up when one comes. */
 #include "tests/rm/mariadb/scene.h"
-#include "tests/rm/servers/wire.h"
-
-/* Opens with the wire between; what the test itself asks goes straight. */
-static void
-open_over(struct scene *scene, struct wire *wire)
-{
-    char path[600];
-
-    snprintf(path, sizeof(path), "%s/wire", test_directory());
-    wire_start(wire, path, scene->server.socket);
-    snprintf(scene->server.socket, sizeof(scene->server.socket), "%s", path);
-    scene_open(scene);
-    snprintf(scene->server.socket, sizeof(scene->server.socket), "%s", wire->real);
-}
 
 TEST(a_vote_whose_answer_is_lost_is_no_and_nothing_stays_prepared) /* MY-16 */
 {
@@ -24,7 +10,7 @@ TEST(a_vote_whose_answer_is_lost_is_no_and_nothing_stays_prepared) /* MY-16 */
     struct scene scene;
 
     scene_prepare(&scene, NULL);
-    open_over(&scene, &wire);
+    scene_open_over(&scene, &wire);
     EACH (word, words)
         for (int before = 0; before < 2; before++) {
             struct ktm_mariadb_tx *tx;
@@ -53,7 +39,7 @@ TEST(an_outcome_whose_answer_is_lost_is_proved_or_said_again) /* MY-04 */
     struct scene scene;
 
     scene_prepare(&scene, NULL);
-    open_over(&scene, &wire);
+    scene_open_over(&scene, &wire);
     for (int commit = 0; commit < 2; commit++)
         for (int before = 0; before < 2; before++) {
             struct ktm_mariadb_tx *tx;

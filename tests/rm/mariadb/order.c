@@ -101,39 +101,6 @@ TEST(what_is_prepared_keeps_its_locks_over_a_crash_of_the_server) /* MY-12 */
     scene_end(&scene);
 }
 
-/* Somebody has begun one of the same name: the server's 1440, in words, and his goes on. */
-TEST(a_name_that_is_in_use_is_refused_and_harms_nobody) /* MY-13 */
-{
-    TRANSACTION_BASIC_INFORMATION info;
-    struct ktm_mariadb_tx *tx;
-    struct ktm_rm_key key;
-    struct scene scene;
-    HANDLE transaction;
-    struct xid xid;
-    char why[512];
-    MYSQL *other;
-
-    scene_start(&scene, NULL);
-    EXPECT_OK(NtCreateTransaction(&transaction, TRANSACTION_ALL_ACCESS, NULL, NULL, scene.tm, 0, 0,
-                                  0, NULL, NULL));
-    EXPECT_OK(NtQueryInformationTransaction(transaction, TransactionBasicInformation, &info,
-                                            sizeof(info), NULL));
-    key = (struct ktm_rm_key){.transaction = info.TransactionId,
-                              .manager = scene.rm->base.home.manager,
-                              .incarnation = scene.rm->base.home.incarnation};
-    xid_print(&key, &xid);
-    other = mariadb_enter(&scene.server, NULL);
-    scene_say_branch(other, &xid, 1);
-    EXPECT_STATUS(STATUS_INVALID_PARAMETER, ktm_mariadb_begin(scene.rm, transaction, &tx));
-    EXPECT(ktm_mariadb_why(scene.rm, why, sizeof(why)) > 0);
-    EXPECT(strstr(why, "1440"));
-    EXPECT_OK(NtCommitTransaction(transaction, TRUE)); /* of what takes part in it, nothing */
-    NtClose(transaction);
-    EXPECT_EQ(1, scene_prepared(&scene));
-    mysql_close(other);
-    scene_end(&scene);
-}
-
 /* ---- a connection that is stuck ---- */
 
 static void *

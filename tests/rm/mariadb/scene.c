@@ -152,6 +152,18 @@ scene_start(struct scene *scene, const char *settings)
 }
 
 void
+scene_open_over(struct scene *scene, struct wire *wire)
+{
+    char path[600];
+
+    snprintf(path, sizeof(path), "%s/wire", test_directory());
+    wire_start(wire, path, scene->server.socket);
+    snprintf(scene->server.socket, sizeof(scene->server.socket), "%s", path);
+    scene_open(scene);
+    snprintf(scene->server.socket, sizeof(scene->server.socket), "%s", wire->real);
+}
+
+void
 scene_end(struct scene *scene)
 {
     scene_close(scene);

@@ -7,6 +7,7 @@
 #include "ktm_mariadb.h"
 #include "rm/mariadb/mariadb.h"
 #include "tests/rm/servers/mariadb.h"
+#include "tests/rm/servers/wire.h"
 #include "tests/test.h"
 #include "wdm.h"
 
@@ -36,6 +37,8 @@ void scene_start(struct scene *scene, const char *settings);
 void scene_prepare(struct scene *scene, const char *settings);
 NTSTATUS scene_open_rm(struct scene *scene); /* with scene->options */
 void scene_open(struct scene *scene);        /* the TM and both participants */
+/* The same with the wire between; what the test itself asks goes straight. */
+void scene_open_over(struct scene *scene, struct wire *wire);
 void scene_close(struct scene *scene);
 void scene_end(struct scene *scene);
 

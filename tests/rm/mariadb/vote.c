@@ -189,6 +189,7 @@ TEST(what_an_application_may_not_say_is_refused_with_the_servers_words) /* MY-02
         "TRUNCATE TABLE account",
         "FLUSH STATUS",
         "START TRANSACTION",
+        "SET autocommit = 1",
     };
     struct ktm_mariadb_tx *tx;
     struct scene scene;
