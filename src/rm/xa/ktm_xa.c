@@ -335,14 +335,30 @@ ktm_xa_begin_here(struct ktm_xa_rm *rm, HANDLE transaction, struct ktm_xa_tx **o
     return begin(&making, out);
 }
 
+/* A rollback that came while this thread had the branch, or is still on its way here from the
+ * thread that ended the transaction. */
+static bool
+is_to_be_undone(const struct ktm_xa_tx *tx)
+{
+    TRANSACTION_BASIC_INFORMATION info;
+
+    if (!tx_is_mine(tx))
+        return false;
+    if (tx->owes_rollback)
+        return true;
+    return tx->is_here && atomic_load(&tx->state) == KTM_XA_ACTIVE && tx->held.transaction &&
+           NtQueryInformationTransaction(tx->held.transaction, TransactionBasicInformation, &info,
+                                         sizeof(info), NULL) == STATUS_SUCCESS &&
+           info.Outcome == TransactionOutcomeAborted;
+}
+
 void
 ktm_xa_close(struct ktm_xa_tx *tx)
 {
     if (!tx || tx->rm->base.process != getpid())
         return;
     pthread_mutex_lock(&tx->mutex);
-    /* A rollback that came while another thread had the branch. */
-    if (tx->owes_rollback && tx_is_mine(tx))
+    if (is_to_be_undone(tx))
         tx_undo(tx, KTM_XA_ROLLED_BACK);
     pthread_mutex_unlock(&tx->mutex);
     held_let_go(&tx->held);
