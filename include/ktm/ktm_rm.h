@@ -55,11 +55,12 @@ struct ktm_rm_key {
 };
 
 enum ktm_rm_answer {
-    KTM_RM_DONE,      /* prepare: promised; commit, rollback: finished */
-    KTM_RM_READ_ONLY, /* prepare: nothing was changed, and nothing more needs to be said */
-    KTM_RM_NO,        /* prepare: cannot; the author has undone the work already */
-    KTM_RM_RETRY,     /* commit, rollback: not now; ask again */
-    KTM_RM_SHUT_DOWN, /* this RM cannot go on; what is open is settled when it is opened again */
+    KTM_RM_DONE,       /* prepare: promised; commit, rollback: finished */
+    KTM_RM_READ_ONLY,  /* prepare: nothing was changed, and nothing more needs to be said */
+    KTM_RM_NO,         /* prepare: cannot; the author has undone the work already */
+    KTM_RM_RETRY,      /* commit, rollback: not now; ask again */
+    KTM_RM_SHUT_DOWN,  /* this RM cannot go on; what is open is settled when it is opened again */
+    KTM_RM_TWO_PHASES, /* commit_alone: not this one; prepare and commit come, as with others */
 };
 
 typedef void ktm_rm_each_key(void *list, const struct ktm_rm_key *key);
@@ -79,7 +80,8 @@ struct ktm_rm_author {
     /* The kit hands the work out once more (ktm_rm_enlist). May be NULL. */
     void (*hold)(void *context, void *work);
     /* Nobody else takes part: commits at once. DONE: committed; READ_ONLY: there was nothing to
-     * commit; NO: it could not, and has undone the work; RETRY, SHUT_DOWN: nobody can say, and the
+     * commit; NO: it could not, and has undone the work; TWO_PHASES: nothing was done, and it is to
+     * be asked as if there were others [ENL-SPR-01]; RETRY, SHUT_DOWN: nobody can say, and the
      * client is told so (RM_DISCONNECTED). NULL: this RM is always asked in two phases. */
     enum ktm_rm_answer (*commit_alone)(void *context, void *work, const struct ktm_rm_key *key);
     /* Sends what prepare or commit shall wait for, and does not wait itself: that one is called
@@ -100,6 +102,11 @@ struct ktm_rm_author {
     /* The work is enlisted, by ktm_rm_enlist, which has not returned yet: the key is whole now.
      * Must not wait for anything. May be NULL. */
     void (*enlisted)(void *context, void *work, const struct ktm_rm_key *key);
+    /* After a restart, from ktm_rm_open: the TM knows this transaction, and its outcome comes by
+     * commit or rollback, at once or much later. With what ktm_rm_remember gave it (size 0:
+     * nothing; the status: it cannot be read), good until this returns. May be NULL. */
+    void (*recover)(void *context, const struct ktm_rm_key *key, NTSTATUS status, const void *at,
+                    size_t size);
 };
 
 /* Who calls the author's functions. */
@@ -153,6 +160,13 @@ KTM_API void ktm_rm_close(struct ktm_rm *rm);
 typedef NTSTATUS ktm_rm_make(void *argument, const struct ktm_rm_key *key, void **work);
 KTM_API NTSTATUS ktm_rm_enlist(struct ktm_rm *rm, HANDLE transaction, ktm_rm_make *make,
                                void *argument, void **work);
+
+/* Has the TM keep these bytes, in place of earlier ones: as its recovery information, durable with
+ * the decision that makes them needed, at no force of its own [LOG-07]. From the author's prepare,
+ * with its key; 'recover' brings them back. Answers: NOT_FOUND (no such branch), those of
+ * NtSetInformationEnlistment, above all TRANSACTION_RECORD_TOO_LONG, TM_VOLATILE. */
+KTM_API NTSTATUS ktm_rm_remember(struct ktm_rm *rm, const struct ktm_rm_key *key, const void *at,
+                                 uint32_t size);
 
 /* Waits until the TM has something to say or something is due to be tried again, for so long (0:
  * not at all, UINT32_MAX: for ever); handles it, and all else that is there by then. Not in

@@ -211,6 +211,9 @@ branch_answer(struct branch *branch, PKENLISTMENT object, enum answer it)
                       : NtRollbackEnlistment(branch->enlistment, NULL);
     case ANSWER_COMMITTED:
         return object ? TmCommitComplete(object, NULL) : NtCommitComplete(branch->enlistment, NULL);
+    case ANSWER_TWO_PHASES:
+        return object ? TmSinglePhaseReject(object, NULL)
+                      : NtSinglePhaseReject(branch->enlistment, NULL);
     case REQUEST_PREPARE:
         return object ? TmPrepareEnlistment(object, NULL)
                       : NtPrepareEnlistment(branch->enlistment, NULL);
@@ -352,11 +355,11 @@ commit_alone(struct branch *branch, PKENLISTMENT object)
     sys_mutex_lock(&branch->mutex);
     said = rm->author.commit_alone(rm->options.context, branch->work, &branch->key);
     branch->has_voted_no = said == KTM_RM_NO;
-    if (said != KTM_RM_NO)
+    if (said != KTM_RM_NO && said != KTM_RM_TWO_PHASES)
         branch_settle(branch);
     sys_mutex_unlock(&branch->mutex);
-    if (said == KTM_RM_NO) {
-        branch_answer(branch, object, ANSWER_NO); /* ROLLBACK comes, and is answered */
+    if (said == KTM_RM_NO || said == KTM_RM_TWO_PHASES) { /* ROLLBACK comes, or PREPARE */
+        branch_answer(branch, object, said == KTM_RM_NO ? ANSWER_NO : ANSWER_TWO_PHASES);
         return;
     }
     if (said == KTM_RM_SHUT_DOWN)

@@ -172,6 +172,32 @@ ktm_rm_enlist(struct ktm_rm *rm, HANDLE transaction, ktm_rm_make *make, void *ar
     return status;
 }
 
+NTSTATUS
+ktm_rm_remember(struct ktm_rm *rm, const struct ktm_rm_key *key, const void *at, uint32_t size)
+{
+    struct branch *branch = NULL;
+    struct guid_link *link;
+    NTSTATUS status;
+
+    if (!rm || !key || (!at && size))
+        return status_raise(STATUS_INVALID_PARAMETER);
+    TRY(ktm_rm_status(rm));
+    sys_mutex_lock(&rm->mutex);
+    link = guid_map_find(&rm->branches, &key->transaction);
+    if (link) {
+        branch = container_of(link, struct branch, by_transaction);
+        branch->references++;
+    }
+    sys_mutex_unlock(&rm->mutex);
+    if (!branch)
+        return status_raise(STATUS_NOT_FOUND);
+    /* Whoever calls holds the branch's mutex: the author is at work in it. */
+    status = NtSetInformationEnlistment(branch->enlistment, EnlistmentRecoveryInformation,
+                                        (void *)at, size);
+    branch_release(branch);
+    return status;
+}
+
 /* ---- recovering ---- */
 
 /* The one of that transaction, made now if there is none. NULL: no memory. */
@@ -220,6 +246,30 @@ recovered_add(struct ktm_rm *rm, const GUID *transaction)
     return recovered ? STATUS_SUCCESS : status_raise(STATUS_INSUFFICIENT_RESOURCES);
 }
 
+/* Tells the author which transaction it is, and what it wanted to know of it now. */
+static void
+author_recover(struct branch *branch)
+{
+    struct ktm_rm *rm = branch->rm;
+    ULONG size = 0;
+    void *at = NULL;
+    NTSTATUS status;
+
+    if (!rm->author.recover)
+        return;
+    status = NtQueryInformationEnlistment(branch->enlistment, EnlistmentRecoveryInformation, NULL,
+                                          0, &size); /* [RECOV-31] */
+    if (status == STATUS_BUFFER_TOO_SMALL) {
+        at = malloc(size);
+        status = at ? NtQueryInformationEnlistment(branch->enlistment,
+                                                   EnlistmentRecoveryInformation, at, size, &size)
+                    : status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    }
+    rm->author.recover(rm->options.context, &branch->key, status, at,
+                       status == STATUS_SUCCESS ? size : 0);
+    free(at);
+}
+
 static NTSTATUS
 recover_new(struct branch *branch, const GUID *enlistment)
 {
@@ -236,6 +286,7 @@ recover_new(struct branch *branch, const GUID *enlistment)
         branch_abandon(branch);
         return status;
     }
+    author_recover(branch);
     branch_prepared(branch);
     /* The outcome may come, and the branch be finished, before this returns. */
     status = NtRecoverEnlistment(branch->enlistment, branch);

@@ -106,7 +106,8 @@ enum answer {
     ANSWER_NO, /* of a superior: the decision */
     ANSWER_COMMITTED,
     ANSWER_ROLLED_BACK,
-    REQUEST_PREPARE, /* of a superior */
+    ANSWER_TWO_PHASES, /* to SINGLE_PHASE_COMMIT */
+    REQUEST_PREPARE,   /* of a superior */
     REQUEST_COMMIT,
 };
 /* By pointer while the TM calls us, by handle otherwise. A refusal is no error: the transaction has

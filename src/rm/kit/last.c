@@ -67,6 +67,7 @@ decide_by(struct branch *branch, PKENLISTMENT object, bool is_first)
         tell_decision(branch, object, false);
         break;
     case KTM_RM_RETRY:
+    case KTM_RM_TWO_PHASES: /* no answer to this: nothing is known */
         branch_postpone(branch, DEBT_OUTCOME);
         break;
     case KTM_RM_SHUT_DOWN:
