@@ -9,13 +9,9 @@
  *          ones that the change needs; a crash in between leaves some files old and some new.
  *   batch  The same work sorted: all are written and fsynced, all are renamed, one fsync of the
  *          directory. No more atomic; for information.
- *   ktm    ktm_file_put for each, ktm_file_commit: all or none, whatever dies in between.
- *
- * All or none needs more than that: a promise that outlives a crash, names for what is to come, a
- * decision, and names taken away again. So there is another peer, which has the budget:
- *
- *   forces The very writes, names and forces that all or none needs, in their order, by hand: no
- *          file is looked at, nobody else is thought of, and nothing reads the promise.
+ *   ktm    ktm_file_put for each, ktm_file_commit: all or none, whatever dies in between. One
+ *          file takes the same two forces; more take one each, one for the new names, one for the
+ *          decision, one for the exchanged names. The budget is beside plain.
  *
  *   files [PART OF A NAME] [--seconds S] [--rounds N] [--dir DIR]
  */
@@ -33,10 +29,10 @@
 enum { FILE_SIZE = 4096 };
 
 struct shape {
-    const char *name, *forces;
+    const char *name;
     unsigned files;
     char directory[PATH_MAX];
-    int directory_fd, home_fd, log;
+    int directory_fd;
     struct ktm_file_rm *rm;
 };
 
@@ -97,47 +93,6 @@ once_batch(void *context, unsigned client)
 }
 
 static void
-write_promise(struct shape *shape)
-{
-    int fd = openat(shape->home_fd, "promise.new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    ssize_t size = 128 * (ssize_t)(shape->files + 1);
-
-    bench_must(fd >= 0 && write(fd, content, (size_t)size) == size && fsync(fd) == 0, "promise");
-    close(fd);
-    bench_must(renameat(shape->home_fd, "promise.new", shape->home_fd, "promise") == 0, "promise");
-    bench_must(fsync(shape->home_fd) == 0, "fsync of the home");
-}
-
-static void
-once_forces(void *context, unsigned client)
-{
-    struct shape *shape = context;
-    char fresh[32], name[32];
-
-    (void)client;
-    for (unsigned i = 0; i < shape->files; i++)
-        write_new(shape, i);
-    write_promise(shape);
-    directory_sync(shape); /* the names of what is to come: who has promised can do it */
-    bench_must(pwrite(shape->log, content, 512, 0) == 512 && fdatasync(shape->log) == 0, "log");
-    for (unsigned i = 0; i < shape->files; i++) {
-        snprintf(fresh, sizeof(fresh), "%u.new", i);
-        snprintf(name, sizeof(name), "%u", i);
-        bench_must(
-            renameat2(shape->directory_fd, fresh, shape->directory_fd, name, RENAME_EXCHANGE) == 0,
-            fresh);
-    }
-    directory_sync(shape); /* before what was there goes */
-    for (unsigned i = 0; i < shape->files; i++) {
-        snprintf(fresh, sizeof(fresh), "%u.new", i);
-        bench_must(unlinkat(shape->directory_fd, fresh, 0) == 0, fresh);
-    }
-    directory_sync(shape); /* before the promise goes, which knows these names */
-    bench_must(unlinkat(shape->home_fd, "promise", 0) == 0 && fsync(shape->home_fd) == 0,
-               "promise");
-}
-
-static void
 once_ktm(void *context, unsigned client)
 {
     struct shape *shape = context;
@@ -159,21 +114,16 @@ once_ktm(void *context, unsigned client)
 static void
 compare(struct shape *shape)
 {
-    static const struct bench_arm plain[] = {
+    static const struct bench_arm arms[] = {
         {"plain", once_plain}, {"batch", once_batch}, {"ktm", once_ktm}};
-    static const struct bench_arm forces[] = {{"forces", once_forces}, {"ktm", once_ktm}};
-    struct bench_comparison comparison = {.name = shape->name,
-                                          .clients = 1,
-                                          .arms = plain,
-                                          .arm_count = ARRAY_SIZE(plain),
-                                          .context = shape};
+    const struct bench_comparison comparison = {.name = shape->name,
+                                                .clients = 1,
+                                                .budget = "<= 1.3",
+                                                .ratio_max = 1.3,
+                                                .arms = arms,
+                                                .arm_count = ARRAY_SIZE(arms),
+                                                .context = shape};
 
-    (void)bench_compare(&comparison);
-    comparison.name = shape->forces;
-    comparison.budget = "<= 1.3";
-    comparison.ratio_max = 1.3;
-    comparison.arms = forces;
-    comparison.arm_count = ARRAY_SIZE(forces);
     (void)bench_compare(&comparison);
 }
 
@@ -181,9 +131,9 @@ int
 main(int argc, char **argv)
 {
     static struct shape shapes[] = {
-        {.name = "1 file", .forces = "1 file, the same forces", .files = 1},
-        {.name = "2 files", .forces = "2 files, the same forces", .files = 2},
-        {.name = "10 files", .forces = "10 files, the same forces", .files = 10},
+        {.name = "1 file", .files = 1},
+        {.name = "2 files", .files = 2},
+        {.name = "10 files", .files = 10},
     };
     struct bench_options options =
         bench_start(argc, argv, (struct bench_options){.seconds = 0.25, .rounds = 15});
@@ -203,13 +153,10 @@ main(int argc, char **argv)
                  shape->files);
         bench_must(mkdir(shape->directory, 0755) == 0, shape->directory);
         shape->directory_fd = open(shape->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        shape->home_fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        shape->log = log;
         shape->rm = rm;
         once_plain(shape, 0); /* they are there before */
         bench_limit(log, shape->name);
         compare(shape);
-        close(shape->home_fd);
         close(shape->directory_fd);
     }
     ktm_file_shut(rm);

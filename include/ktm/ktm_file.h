@@ -16,11 +16,14 @@
  * (ktm_file_error).
  *
  * How it works: new content is written to unnamed files beside its target. At prepare it is made
- * durable under hidden names '.ktm.<transaction>.<n>', and an intent in the home says what shall
- * become of each name. The commit exchanges names, so a name that exists before and after is never
- * missing, and is done again from wherever it was interrupted. Owner, mode, ACLs and extended
- * attributes of a replaced file are kept; its inode is not, and whoever has the old file open keeps
- * the old content.
+ * durable under hidden names '.ktm.<transaction>.…', and an intent, kept by the transaction manager
+ * or in the home, says what shall become of each name. The commit exchanges names, so a name that
+ * exists before and after is never missing, and is done again from wherever it was interrupted.
+ * Owner, mode, ACLs and extended attributes of a replaced file are kept; its inode is not, and
+ * whoever has the old file open keeps the old content.
+ *
+ * When a commit returns, the new names and content are durable. That hidden names are gone is not:
+ * a power cut may bring some back, and the next ktm_file_open of the home removes them.
  *
  * Other programs: two transactions of one home never change one path at a time; the second is
  * refused with TRANSACTIONAL_CONFLICT. What a program without transactions changes before the vote
@@ -55,6 +58,10 @@ struct ktm_file_options {
     uint32_t patience_ms;  /* how long a commit that is not possible (a full disk) is tried again
                               before  the transaction ends without it; it is then done by the next
                               ktm_file_open. UINT32_MAX: for ever */
+    BOOLEAN is_logged;     /* every transaction is decided in the log of the transaction manager,
+                              where `ktm log` and the clock see it. Else one that only replaces,
+                              makes, removes or renames one file, and in which nobody else takes
+                              part, is decided by that rename alone, at half the forces */
 };
 
 /* Opens the home and finishes what a crash has left there. 'tm' NULL: with the transaction manager
@@ -250,7 +257,9 @@ struct ktm_file_conflict {
 KTM_API NTSTATUS ktm_file_conflict(struct ktm_file_tx *tx, size_t index,
                                    struct ktm_file_conflict *out);
 
-/* What ktm_file_open found left by earlier runs: one call for each transaction. */
+/* What ktm_file_open found left by earlier runs: one call for each transaction; and one with no
+ * transaction (all zero) when hidden names could not be removed, which the next open tries again.
+ */
 struct ktm_file_report {
     GUID transaction;
     enum ktm_file_state state; /* PREPARED: its outcome is not known yet, or was not possible */

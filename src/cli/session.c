@@ -88,9 +88,11 @@ open_files(const struct session_options *options, struct session *session, struc
     int said = -1;
 
     for (;;) {
+        /* The log tells of every change set: 'ktm log', 'ktm clock'. */
+        const struct ktm_file_options files = {.mode = KTM_RM_CALLBACKS, .is_logged = TRUE};
         char text[1024] = "";
         NTSTATUS status =
-            ktm_file_open(NULL, options->home, NULL, text, sizeof(text), &session->files);
+            ktm_file_open(NULL, options->home, &files, text, sizeof(text), &session->files);
 
         if (status == STATUS_SUCCESS)
             return status;

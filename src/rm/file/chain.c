@@ -169,9 +169,16 @@ chain_step(struct performer *self, const struct plan_chain *chain, uint32_t i)
 static NTSTATUS
 chain_perform(struct performer *self, const struct plan_chain *chain)
 {
+    struct seen first;
+
     if (self->again)
         for (uint32_t i = 0; i <= chain->count; i++)
             TRY(performer_report_kept(self, chain->slots[i]));
+    if (self->perhaps_done) {
+        TRY(performer_look(self, chain->slots[0], &first));
+        if (!is_object(self, chain->objects[0], &first))
+            return STATUS_SUCCESS; /* done: what is there now is of others, and later */
+    }
     TRY(chain_lead(self, chain));
     for (uint32_t i = 1; i <= chain->count; i++) {
         if (i == chain->count && chain->slots[i] == chain->slots[0])

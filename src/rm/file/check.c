@@ -152,9 +152,9 @@ try_exchange(struct work *work, struct view_dir *dir, int at)
     NTSTATUS status;
 
     TRY(stage_number(work, dir, &number));
-    hidden_name(&work->transaction, number, one);
+    hidden_name(&work->owner, number, one);
     TRY(stage_number(work, dir, &number));
-    hidden_name(&work->transaction, number, other);
+    hidden_name(&work->owner, number, other);
     TRY(explain_status(&work->why, tree_directory_make(work->tree, at, one, 0700),
                        "nothing can be made in '%s'", dir->path));
     TRY(explain_status(&work->why, tree_directory_make(work->tree, at, other, 0700),
@@ -199,7 +199,7 @@ try_move(struct work *work, const struct view_name *name, int at)
     NTSTATUS status;
 
     TRY(stage_number(work, name->dir, &number));
-    hidden_name(&work->transaction, number, hidden);
+    hidden_name(&work->owner, number, hidden);
     TRY(tree_directory_make(work->tree, at, hidden, 0700));
     TRY(tree_open(work->tree, at, hidden, TREE_OPEN_DIRECTORY, &fd));
     TRY(tree_directory_make(work->tree, fd, "full", 0700));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Encoding and decoding of intents, notes and the identity.
+ * Encoding and decoding of intents, the list of yards and the identity.
  *
  * Every file is a header and a body. The header: magic (8), version (4), CRC-32C (4) of the whole
  * file with this field zero, size of the whole file (8). All numbers are little-endian; a text is
@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const char magic_intent[8] = {'K', 'T', 'M', 'F', 'I', 'N', 'T', 'E'};
-static const char magic_note[8] = {'K', 'T', 'M', 'F', 'N', 'O', 'T', 'E'};
+static const char magic_yards[8] = {'K', 'T', 'M', 'F', 'Y', 'A', 'R', 'D'};
 static const char magic_identity[8] = {'K', 'T', 'M', 'F', 'I', 'D', 'E', 'N'};
 
 enum {
@@ -201,16 +201,20 @@ intent_encode(const struct plan *plan, uint8_t **at, size_t *size)
 }
 
 NTSTATUS
-note_encode(const GUID *transaction, const struct plan_dir *dirs, size_t count, uint8_t **at,
-            size_t *size)
+yards_encode(const GUID *identity, const struct yard_line *lines, size_t count, uint8_t **at,
+             size_t *size)
 {
     struct writer writer = {0};
 
-    put_header(&writer, magic_note);
-    put_guid(&writer, transaction);
+    put_header(&writer, magic_yards);
+    put_guid(&writer, identity);
     put32(&writer, (uint32_t)count);
-    for (size_t i = 0; i < count; i++)
-        put_dir(&writer, &dirs[i]);
+    for (size_t i = 0; i < count; i++) {
+        put64(&writer, lines[i].inode);
+        put64(&writer, (uint64_t)lines[i].born);
+        put32(&writer, lines[i].mount_size);
+        put_text(&writer, lines[i].path);
+    }
     return finish(&writer, at, size);
 }
 
@@ -442,29 +446,33 @@ intent_decode(struct bytes bytes, struct plan **out)
     return STATUS_SUCCESS;
 }
 
-bool
-note_is(struct bytes bytes)
-{
-    return bytes.size >= sizeof(magic_note) &&
-           memcmp(bytes.at, magic_note, sizeof(magic_note)) == 0;
-}
-
 NTSTATUS
-note_decode(struct bytes bytes, struct plan **out)
+yards_decode(struct bytes bytes, GUID *identity,
+             NTSTATUS (*each)(void *context, const struct yard_line *line), void *context)
 {
-    owned(plan_destroy) struct plan *plan = NULL;
     struct reader reader;
+    uint32_t count;
 
-    TRY(open_body(bytes, magic_note, &reader));
-    TRY(plan_create(&plan));
-    plan->transaction = get_guid(&reader);
-    uint32_t dirs = get32(&reader);
-    TRY(get_all(&reader, plan, dirs, get_dir));
-    if (reader.is_short || reader.size > 0)
-        return status_raise(STATUS_RM_METADATA_CORRUPT);
-    TRY(plan_link(plan)); /* without objects, so no directory can be inside one */
-    *out = give(plan);
-    return STATUS_SUCCESS;
+    TRY(open_body(bytes, magic_yards, &reader));
+    *identity = get_guid(&reader);
+    count = get32(&reader);
+    for (uint32_t i = 0; i < count; i++) {
+        struct yard_line line = {.inode = get64(&reader)};
+        NTSTATUS status;
+        char *path;
+
+        line.born = (int64_t)get64(&reader);
+        line.mount_size = get32(&reader);
+        TRY(get_text(&reader, &path)); /* fails where the bytes end, whatever the count says */
+        line.path = path;
+        status = path[0] == '/' && line.mount_size > 0 && line.mount_size <= strlen(path)
+                     ? each(context, &line)
+                     : status_raise(STATUS_RM_METADATA_CORRUPT);
+        free(path);
+        TRY(status);
+    }
+    return reader.is_short || reader.size > 0 ? status_raise(STATUS_RM_METADATA_CORRUPT)
+                                              : STATUS_SUCCESS;
 }
 
 NTSTATUS

@@ -67,8 +67,10 @@ rm_start(struct ktm_file_rm *rm, HANDLE tm, const char *home,
     TRY(file_rm_take_up(rm, why));
     kit.identity = &rm->store->identity;
     kit.incarnation = rm->store->incarnation;
-    return explain_status(why, ktm_rm_open(rm->tm, &kit, &rm->kit),
-                          "the resource manager of '%s' cannot be registered", home);
+    rm->is_logged = options && options->is_logged;
+    TRY(explain_status(why, ktm_rm_open(rm->tm, &kit, &rm->kit),
+                       "the resource manager of '%s' cannot be registered", home));
+    return file_rm_sweep(rm);
 }
 
 static NTSTATUS

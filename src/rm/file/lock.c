@@ -34,6 +34,7 @@ void
 path_owner_init(struct path_owner *owner, const GUID *transaction)
 {
     owner->transaction = *transaction;
+    owner->home = 0;
     list_init(&owner->locks);
     list_init(&owner->in_locks);
 }

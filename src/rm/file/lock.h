@@ -30,6 +30,7 @@ struct path_locks {
 
 struct path_owner {
     GUID transaction; /* zero: the home */
+    uint64_t home;    /* of which home it is: in its hidden names */
     struct list locks;
     struct list in_locks;
 };

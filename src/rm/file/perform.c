@@ -42,15 +42,60 @@ perform(struct performer *self)
 }
 
 NTSTATUS
-plan_perform(struct tree *tree, const struct plan *plan, bool again, struct conflicts *conflicts,
-             struct explanation *why)
+plan_perform(struct tree *tree, const struct plan *plan, enum plan_attempt attempt,
+             struct conflicts *conflicts, struct explanation *why)
 {
-    struct performer self = {
-        .tree = tree, .plan = plan, .conflicts = conflicts, .why = why, .again = again};
+    struct performer self = {.tree = tree,
+                             .plan = plan,
+                             .conflicts = conflicts,
+                             .why = why,
+                             .again = attempt != PLAN_FIRST,
+                             .perhaps_done = attempt == PLAN_PERHAPS_DONE};
     NTSTATUS status = performer_init(&self);
 
     if (status == STATUS_SUCCESS)
         status = perform(&self);
+    performer_deinit(&self);
+    return status;
+}
+
+/* ---- alone ---- */
+
+/* Whether the one rename was made, as far as the kernel knows. */
+static bool
+is_moved(struct performer *self)
+{
+    const struct plan_chain *chain = &self->plan->chains[0];
+    struct seen seen;
+
+    return performer_look(self, chain->slots[0], &seen) != STATUS_SUCCESS ||
+           !is_object(self, chain->objects[0], &seen);
+}
+
+static NTSTATUS
+perform_alone(struct performer *self, enum plan_outcome *outcome)
+{
+    NTSTATUS status = performer_chains(self);
+
+    if (status == STATUS_SUCCESS)
+        status = moves_sync(self); /* <- committed when this returns SUCCESS */
+    if (status != STATUS_SUCCESS)
+        *outcome = is_moved(self) ? PLAN_UNKNOWN : PLAN_NOT_DONE;
+    else
+        *outcome = performer_removals(self) == STATUS_SUCCESS ? PLAN_DONE : PLAN_DONE_UNCLEAN;
+    return status;
+}
+
+NTSTATUS
+plan_perform_alone(struct tree *tree, const struct plan *plan, struct conflicts *conflicts,
+                   enum plan_outcome *outcome, struct explanation *why)
+{
+    struct performer self = {.tree = tree, .plan = plan, .conflicts = conflicts, .why = why};
+    NTSTATUS status = performer_init(&self);
+
+    *outcome = PLAN_NOT_DONE;
+    if (status == STATUS_SUCCESS)
+        status = perform_alone(&self, outcome);
     performer_deinit(&self);
     return status;
 }
@@ -65,7 +110,7 @@ is_in_staged(const struct plan *plan, const struct plan_dir *dir)
 }
 
 static NTSTATUS
-staged_remove(struct performer *self, const struct plan_object *object, bool *wanted)
+staged_remove(struct performer *self, const struct plan_object *object)
 {
     uint32_t slot = plan_first_slot(&self->plan->chains[object->chain]);
     const struct plan_slot *it = &self->plan->slots[slot];
@@ -74,7 +119,6 @@ staged_remove(struct performer *self, const struct plan_object *object, bool *wa
     if (is_in_staged(self->plan, &self->plan->dirs[it->dir]))
         return STATUS_SUCCESS;
     TRY(performer_look(self, slot, &seen));
-    wanted[it->dir] = true;
     if (!plan_object_is(object, &seen.info))
         return STATUS_SUCCESS;
     return explain_status(self->why, copy_remove(self->tree, seen.at, seen.name),
@@ -85,16 +129,11 @@ static NTSTATUS
 undo(struct performer *self)
 {
     const struct plan *plan = self->plan;
-    bool *wanted = calloc((size_t)plan->dir_count + 1, sizeof(*wanted));
-    NTSTATUS status = wanted ? STATUS_SUCCESS : status_raise(STATUS_INSUFFICIENT_RESOURCES);
 
-    for (uint32_t i = 0; i < plan->object_count && status == STATUS_SUCCESS; i++)
+    for (uint32_t i = 0; i < plan->object_count; i++)
         if (plan->objects[i].is_staged)
-            status = staged_remove(self, &plan->objects[i], wanted);
-    if (status == STATUS_SUCCESS)
-        status = performer_sync(self, wanted);
-    free(wanted);
-    return status;
+            TRY(staged_remove(self, &plan->objects[i]));
+    return STATUS_SUCCESS;
 }
 
 NTSTATUS

@@ -146,6 +146,22 @@ may_be_gone(const struct plan *plan, const struct plan_dir *dir)
     return false;
 }
 
+/* Long done, perhaps: what it was inside of may be gone since. But when that is where this plan
+ * would take it from, it is found; so the directory on disk that all of it is in must be there. */
+static bool
+may_be_gone_since(struct performer *self, const struct plan_dir *dir)
+{
+    const struct plan *plan = self->plan;
+    int fd;
+
+    if (!self->perhaps_done || dir->inside == PLAN_NONE)
+        return false;
+    for (uint32_t depth = 0; dir->inside != PLAN_NONE && depth <= plan->object_count; depth++)
+        dir = &plan->dirs[plan->slots[plan->chains[plan->objects[dir->inside].chain].slots[0]].dir];
+    return dir->inside == PLAN_NONE &&
+           performer_dir(self, (uint32_t)(dir - plan->dirs), &fd) == STATUS_SUCCESS;
+}
+
 NTSTATUS
 performer_look(struct performer *self, uint32_t slot, struct seen *seen)
 {
@@ -155,7 +171,7 @@ performer_look(struct performer *self, uint32_t slot, struct seen *seen)
 
     seen->name = it->name;
     if (status == STATUS_OBJECT_PATH_NOT_FOUND) {
-        if (self->again && may_be_gone(self->plan, dir)) {
+        if ((self->again && may_be_gone(self->plan, dir)) || may_be_gone_since(self, dir)) {
             seen->at = TREE_NOWHERE;
             seen->info = (struct tree_info){.kind = TREE_NOTHING};
             return STATUS_SUCCESS;
@@ -256,6 +272,7 @@ performer_set_aside(struct performer *self, int at, const char *name, uint32_t s
     TRY(explain_status(self->why, status, "somebody else's '%s' cannot be kept as '%s'",
                        shown->name, kept));
     performer_report(self, CONFLICT_KEPT, slot, kept);
+    self->kept++;
     return STATUS_SUCCESS;
 }
 
@@ -292,7 +309,8 @@ performer_sync(struct performer *self, const bool *wanted)
         if (!wanted[i])
             continue;
         status = performer_dir(self, i, &fd);
-        if (status == STATUS_OBJECT_PATH_NOT_FOUND && may_be_gone(self->plan, dir))
+        if (status == STATUS_OBJECT_PATH_NOT_FOUND &&
+            (may_be_gone(self->plan, dir) || may_be_gone_since(self, dir)))
             continue;
         TRY(explain_status(self->why, status, "the directory '%s' cannot be opened", dir->path));
         TRY(explain_status(self->why, tree_sync(self->tree, fd),

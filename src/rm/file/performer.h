@@ -18,10 +18,12 @@ struct performer {
     const struct plan *plan;
     struct conflicts *conflicts;
     struct explanation *why;
-    bool again;       /* it may have been begun before */
+    bool again; /* it may have been begun before */
+    bool perhaps_done;
     int *fds;         /* of the directories; TREE_NOWHERE: not open */
     uint32_t *opened; /* the open ones, in a ring */
     size_t opened_count, opened_next;
+    unsigned kept;   /* things that were set aside */
     bool *is_sought; /* objects that are being located, against going round in circles */
     char tag[32];    /* ".ktm-conflict.<id>" */
 };

@@ -251,6 +251,43 @@ plan_slot_path(const struct plan *plan, uint32_t slot)
 
 /* ---- comparing ---- */
 
+bool
+plan_is_one_rename(const struct plan *plan)
+{
+    const struct plan_chain *chain = plan->chains;
+    const struct plan_dir *dir;
+
+    if (plan->chain_count != 1 || plan->attribute_count > 0 || chain->lead != PLAN_NONE ||
+        chain->count > 2 || (chain->count == 2 && chain->slots[2] != chain->slots[0]))
+        return false;
+    for (uint32_t i = 1; i <= chain->count; i++)
+        if (plan->slots[chain->slots[i]].dir != plan->slots[chain->slots[0]].dir ||
+            plan->objects[chain->objects[i - 1]].fate > PLAN_REMOVED)
+            return false;
+    dir = &plan->dirs[plan->slots[chain->slots[0]].dir];
+    return dir->inside == PLAN_NONE;
+}
+
+/* (hidden, name), (hidden, name, hidden) with the old one removed. */
+static bool
+chain_is_evident(const struct plan *plan, const struct plan_chain *chain)
+{
+    if (chain->lead != PLAN_NONE || !plan->objects[chain->objects[0]].is_staged)
+        return false;
+    return chain->count == 1 || (chain->count == 2 && chain->slots[2] == chain->slots[0] &&
+                                 plan->objects[chain->objects[1]].fate != PLAN_STAYS);
+}
+
+bool
+plan_is_evident(const struct plan *plan)
+{
+    bool is = plan->attribute_count == 0;
+
+    for (uint32_t i = 0; i < plan->chain_count && is; i++)
+        is = chain_is_evident(plan, &plan->chains[i]);
+    return is;
+}
+
 struct plan_version
 plan_version_of(const struct tree_info *info)
 {

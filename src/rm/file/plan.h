@@ -125,6 +125,16 @@ NTSTATUS plan_link(struct plan *plan) must_use;
 /* The path of a slot when all is done; allocated, NULL when there is no memory. */
 char *plan_slot_path(const struct plan *plan, uint32_t slot);
 
+/* Whether others see nothing of it but one rename, within one directory: it is done or not, in
+ * itself. */
+bool plan_is_one_rename(const struct plan *plan);
+
+/* Whether what has become of it can be seen from where its objects are, also long after it was done
+ * and others have gone on: every chain begins with something new, which leaves a hidden name that
+ * nobody else gives it. A rename can be taken back by somebody, and a mode; and what was deleted
+ * may have another name, under which it comes back. */
+bool plan_is_evident(const struct plan *plan);
+
 struct plan_version plan_version_of(const struct tree_info *info);
 bool plan_version_equal(const struct plan_version *a, const struct plan_version *b);
 /* Whether this is what was found. */

@@ -15,7 +15,6 @@ struct top {
 struct maker {
     struct work *work;
     struct plan *plan;
-    bool needs_note;
     struct top *tops;
     size_t top_count;
     unsigned *steps; /* for each chain: the last step that had to do with it */
@@ -95,7 +94,7 @@ object_path(struct work *work, const struct view_node *node)
     char hidden[HIDDEN_NAME_SIZE], *path;
     const struct view_dir *dir = node->origin == NODE_DISK ? node->home->dir : node->yard;
 
-    hidden_name(&work->transaction, node->number, hidden);
+    hidden_name(&work->owner, node->number, hidden);
     if (asprintf(&path, "%s/%s", dir->path[1] ? dir->path : "",
                  node->origin == NODE_DISK ? node->home->text : hidden) < 0)
         return NULL;
@@ -225,14 +224,15 @@ slot_of_name(struct maker *maker, struct view_name *name, uint32_t *out)
     return plan_add_slot(maker->plan, dir, name->text, out);
 }
 
-/* Made at commit at the earliest, when the intent speaks of it. */
+/* Nothing has this name yet: it is made when the yards are held. */
 static NTSTATUS
 slot_hidden(struct maker *maker, struct view_dir *dir, unsigned number, uint32_t *out)
 {
     char name[HIDDEN_NAME_SIZE];
     uint32_t index;
 
-    hidden_name(&maker->work->transaction, number ? number : ++maker->work->number, name);
+    hidden_name(&maker->work->owner, number ? number : ++maker->work->number, name);
+    maker->work->needs_yards = true;
     TRY(dir_index(maker, dir, &index));
     return plan_add_slot(maker->plan, index, name, out);
 }
@@ -242,16 +242,11 @@ static NTSTATUS
 slot_of_stage(struct maker *maker, struct view_node *node, uint32_t *out)
 {
     struct view_dir *dir = node->place->dir;
-    unsigned number = node->number;
 
-    if (node->yard == dir && number != 0)
-        return slot_hidden(maker, dir, number, out);
-    if (maker->needs_note)
-        TRY(stage_number(maker->work, dir, &number));
-    else
-        number = ++maker->work->number;
+    if (node->yard == dir && node->number != 0)
+        return slot_hidden(maker, dir, node->number, out);
     dir->is_changed = dir->has_hidden = true;
-    return slot_hidden(maker, dir, number, out);
+    return slot_hidden(maker, dir, 0, out);
 }
 
 const struct plan_slot *
@@ -532,10 +527,10 @@ make(struct maker *maker)
 }
 
 NTSTATUS
-plan_make(struct work *work, bool needs_note, struct plan **out)
+plan_make(struct work *work, struct plan **out)
 {
     owned(plan_destroy) struct plan *plan = NULL;
-    struct maker maker = {.work = work, .needs_note = needs_note};
+    struct maker maker = {.work = work};
     NTSTATUS status;
 
     TRY(plan_create(&plan));

@@ -10,7 +10,7 @@
 /* The plan, without the identities of what is not staged yet. Each node that takes part knows its
  * object, each directory its place in the plan; a staged node's first slot says where to stage it.
  */
-NTSTATUS plan_make(struct work *work, bool needs_note, struct plan **out) must_use;
+NTSTATUS plan_make(struct work *work, struct plan **out) must_use;
 /* Enters what the node became on disk. */
 void plan_identify(struct plan *plan, const struct view_node *node, const struct tree_info *info);
 

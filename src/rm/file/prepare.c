@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Preparing: everything new becomes durable under hidden names beside its target, what the steps
- * relied on is looked at again, and the intent is written. From then on both outcomes are possible.
+ * relied on is looked at again, and the intent is handed over. From then on both outcomes are
+ * possible.
  *
  * One fsync for each file, one for each directory in which something was staged.
  */
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rm/file/intent.h"
 #include "rm/file/perform.h"
 
 /* ---- one node at its place ---- */
@@ -35,7 +37,7 @@ stage_content(struct work *work, struct view_node *node, int at, const char *nam
         return tree_link(work->tree, node->fd, at, name);
     TRY(view_dir_open(&work->view, node->yard, &yard));
     node->yard->is_changed = true;
-    hidden_name(&work->transaction, node->number, hidden);
+    hidden_name(&work->owner, node->number, hidden);
     if (yard == at && strcmp(hidden, name) == 0)
         return STATUS_SUCCESS;
     return tree_rename(work->tree, yard, hidden, at, name, TREE_KEEP);
@@ -212,88 +214,117 @@ work_check_unchanged(struct work *work)
     return check_unchanged(work);
 }
 
-/* Whether all that is new is content without a name: then it has an identity already, and the
- * intent can be written before the first hidden name is made. It does what a note would do. */
-static bool
-can_begin_with_intent(const struct work *work)
-{
-    const struct view_node *node;
-
-    if (work->is_noted)
-        return false;
-    LIST_EACH (node, &work->view.nodes, in_view)
-        if (node->origin != NODE_DISK && node->place &&
-            (node->origin != NODE_STAGED || node->fd < 0 || node->number))
-            return false;
-    return true;
-}
-
+/* Everything but the intent and, in 'roots', the names: they are there, but may not be durable. */
 static NTSTATUS
-roots_identify(struct work *work, struct plan *plan)
+stage_all(struct work *work)
 {
-    struct view_node *node;
-    struct tree_info info;
-
-    LIST_EACH (node, &work->view.nodes, in_view)
-        if (plan_is_staged_root(node)) {
-            TRY(tree_info(work->tree, node->fd, "", &info));
-            plan_identify(plan, node, &info);
-        }
+    if (work->needs_yards)
+        TRY(stage_hold_yards(work));
+    TRY(contents_sync(work));
+    TRY(roots_stage(work, work->plan));
+    made_dirs_identify(work, work->plan);
     return STATUS_SUCCESS;
 }
 
+/* To whoever keeps it until the decision is durable, or into the home. */
 static NTSTATUS
-stage(struct work *work)
+promise(struct work *work, const struct keeper *keeper)
 {
-    TRY(roots_stage(work, work->plan));
-    made_dirs_identify(work, work->plan);
-    return yards_sync(work);
+    uint8_t *at;
+    size_t size;
+    NTSTATUS status;
+
+    TRY(intent_encode(work->plan, &at, &size));
+    status = STATUS_NOT_SUPPORTED;
+    if (keeper && size <= INTENT_KEPT_MAX && plan_is_evident(work->plan))
+        status = keeper->keep(keeper->context, bytes_of(at, size));
+    if (status != STATUS_SUCCESS) {
+        work->has_intent = true;
+        status = store_intent(work->store, &work->transaction, bytes_of(at, size), &work->why);
+    }
+    free(at);
+    return status;
 }
 
 static NTSTATUS
-prepare(struct work *work, const GUID *enlistment)
+prepare(struct work *work, const GUID *enlistment, const struct keeper *keeper)
 {
-    bool intent_first;
-
     TRY(check_abilities(work));
     TRY(check_unchanged(work)); /* cheap, compared with what follows */
-    intent_first = can_begin_with_intent(work);
-    TRY(plan_make(work, !intent_first, &work->plan));
+    TRY(plan_make(work, &work->plan));
     work->plan->enlistment = *enlistment;
-    TRY(contents_sync(work));
-    if (intent_first) {
-        TRY(roots_identify(work, work->plan));
-        work->has_intent = true;
-        TRY(store_intent(work->store, work->plan, &work->why));
-    }
-    TRY(stage(work));
+    TRY(stage_all(work));
+    TRY(yards_sync(work));
     /* As late as possible: what changes from here on is found by the commit and kept. */
     TRY(check_unchanged(work));
-    if (intent_first)
-        return STATUS_SUCCESS;
-    work->has_intent = true;
-    return store_intent(work->store, work->plan, &work->why);
+    return promise(work, keeper);
+}
+
+/* What cannot be removed now is removed when the home is opened next. */
+static NTSTATUS
+give_up(struct work *work, NTSTATUS status, const char *what)
+{
+    struct explanation why;
+
+    status = explain_status(&work->why, status, "%s", what);
+    why = work->why;
+    status_forgive(work_rollback(work));
+    work->why = why;
+    return status;
+}
+
+/* Everything has a name now, and the plan knows it. */
+static void
+view_done(struct work *work)
+{
+    view_close(&work->view);
+    work->open_file_count = 0;
 }
 
 NTSTATUS
-work_prepare(struct work *work, const GUID *enlistment)
+work_prepare(struct work *work, const GUID *enlistment, const struct keeper *keeper)
 {
-    struct explanation why;
     NTSTATUS status;
 
     CHECK(work->state == WORK_ACTIVE);
     explain_nothing(&work->why);
-    status = prepare(work, enlistment);
-    if (status == STATUS_SUCCESS) {
-        work->state = WORK_PREPARED;
-        view_close(&work->view); /* everything has a name now, and the plan knows it */
-        work->open_file_count = 0;
+    status = prepare(work, enlistment, keeper);
+    if (status != STATUS_SUCCESS)
+        return give_up(work, status, "the transaction cannot be prepared");
+    work->state = WORK_PREPARED;
+    view_done(work);
+    return STATUS_SUCCESS;
+}
+
+/* ---- alone ---- */
+
+static NTSTATUS
+stage_alone(struct work *work, bool *is_one)
+{
+    TRY(plan_make(work, &work->plan));
+    *is_one = plan_is_one_rename(work->plan);
+    if (!*is_one) {
+        plan_destroy(give(work->plan)); /* until PREPARE comes a step may */
         return STATUS_SUCCESS;
     }
-    status = explain_status(&work->why, status, "the transaction cannot be prepared");
-    why = work->why;
-    /* What cannot be removed now is removed when the home is opened next: a note tells of it. */
-    status_forgive(work_rollback(work));
-    work->why = why;
-    return status;
+    TRY(check_abilities(work));
+    TRY(check_unchanged(work));
+    TRY(stage_all(work));
+    return check_unchanged(work);
+}
+
+NTSTATUS
+work_commit_alone(struct work *work, bool *is_done)
+{
+    NTSTATUS status;
+
+    CHECK(work->state == WORK_ACTIVE);
+    explain_nothing(&work->why);
+    status = stage_alone(work, is_done);
+    if (status != STATUS_SUCCESS)
+        return give_up(work, status, "the transaction cannot be committed");
+    if (!*is_done)
+        return STATUS_SUCCESS;
+    view_done(work);
+    return work_perform_alone(work);
 }

@@ -53,7 +53,7 @@ open_staged(struct work *work, struct view_node *node, int *fd)
     if (node->fd >= 0)
         return tree_open_again(work->tree, node->fd, fd);
     TRY(view_dir_open(&work->view, node->yard, &at));
-    hidden_name(&work->transaction, node->number, name);
+    hidden_name(&work->owner, node->number, name);
     return tree_open(work->tree, at, name, TREE_OPEN_READ, fd);
 }
 

@@ -70,9 +70,13 @@ remove_tree(struct performer *self, const struct plan_object *object, const stru
     return copy_remove(self->tree, seen->at, gone);
 }
 
+/* 'wanted': what is forced. A hidden name in a yard that comes back with the power is removed
+ * then; not so one in a directory that this plan moves, nor what was set aside. */
 static NTSTATUS
-object_remove(struct performer *self, const struct plan_object *object)
+object_remove(struct performer *self, const struct plan_object *object, bool *wanted)
 {
+    const struct plan_slot *at = &self->plan->slots[last_slot(self->plan, object)];
+    unsigned kept = self->kept;
     struct seen seen;
     NTSTATUS status;
 
@@ -87,6 +91,9 @@ object_remove(struct performer *self, const struct plan_object *object)
         status = remove_directory(self, object, &seen);
     else
         status = remove_file(self, object, &seen);
+    if (self->kept != kept)
+        wanted[self->plan->slots[former_slot(self->plan, object)].dir] = true;
+    wanted[at->dir] |= self->kept != kept || self->plan->dirs[at->dir].inside != PLAN_NONE;
     return explain_status(self->why, status, "what '%s' was before cannot be removed",
                           self->plan->slots[former_slot(self->plan, object)].name);
 }
@@ -117,9 +124,8 @@ removals_perform(struct performer *self, bool *wanted)
 
         if (object->fate == PLAN_STAYS)
             continue;
-        wanted[plan->slots[last_slot(plan, object)].dir] = true;
         if (object->fate == PLAN_REMOVED)
-            TRY(object_remove(self, object));
+            TRY(object_remove(self, object, wanted));
         else if (depth_of(plan, object) > deepest)
             deepest = depth_of(plan, object);
     }
@@ -129,7 +135,7 @@ removals_perform(struct performer *self, bool *wanted)
 
             if ((object->fate == PLAN_REMOVED_DIRECTORY || object->fate == PLAN_REMOVED_TREE) &&
                 depth_of(plan, object) == depth)
-                TRY(object_remove(self, object));
+                TRY(object_remove(self, object, wanted));
         }
     return STATUS_SUCCESS;
 }

@@ -2,9 +2,12 @@
 /*
  * The four functions that the kit wants: prepare, commit, roll back, list.
  *
- * In phase two a transaction that has no promise in the home is done, and here is why that is no
- * guess: a promise is removed only after everything it speaks of is durable (work.c); it was
- * durable before the vote; and the home is the one that gave it, because the TM asks for it by the
+ * A promise is kept by the TM, as the recovery information of the enlistment, durable with the
+ * record that decides; one that is too large for that, or cannot be asked for once more when it was
+ * kept long ago (plan_is_evident), is a file in the home. In phase two a transaction for which
+ * there is neither is done, and here is why that is no guess: the TM keeps the first for as long as
+ * it asks; the second was durable before the vote, and is removed only after everything it speaks
+ * of is durable (work.c); and the home is the one that gave it, because the TM asks for it by the
  * GUID that is stored beside it, and a home without its identity is not opened (store.c).
  */
 #include "rm/file/rm.h"
@@ -30,6 +33,7 @@ file_rm_release(struct ktm_file_rm *rm)
         return;
     LIST_EACH_SAFE (left, after, &rm->left, in_rm) {
         work_destroy(left->work);
+        free(left->intent);
         list_remove(&left->in_rm);
         free(left);
     }
@@ -121,21 +125,49 @@ struct taking_up {
     NTSTATUS status;
 };
 
+static NTSTATUS
+left_add(struct ktm_file_rm *rm, const GUID *transaction, struct left **out)
+{
+    struct left *left = calloc(1, sizeof(*left));
+
+    if (!left)
+        return status_raise(STATUS_INSUFFICIENT_RESOURCES);
+    left->transaction = *transaction;
+    left->state = WORK_PREPARED;
+    sys_mutex_lock(&rm->mutex);
+    list_append(&rm->left, &left->in_rm);
+    sys_mutex_unlock(&rm->mutex);
+    *out = left;
+    return STATUS_SUCCESS;
+}
+
+/* When it fails the reason is in left->why; it is tried again when the outcome is known. */
+static void
+left_load(struct ktm_file_rm *rm, struct left *left)
+{
+    struct work *work = NULL;
+    NTSTATUS status;
+
+    explain_nothing(&left->why);
+    if (left->intent)
+        status = work_load_kept(rm->store, &left->transaction,
+                                bytes_of(left->intent, left->intent_size), &left->why, &work);
+    else
+        status = work_load(rm->store, &left->transaction, &left->why, &work);
+    left->work = status == STATUS_SUCCESS ? work : NULL;
+}
+
 static void
 take_up(void *context, const GUID *transaction)
 {
     struct taking_up *self = context;
-    struct left *left = calloc(1, sizeof(*left));
+    struct left *left;
+    NTSTATUS status = left_add(self->rm, transaction, &left);
 
-    if (!left) {
-        self->status = status_raise(STATUS_INSUFFICIENT_RESOURCES);
-        return;
-    }
-    left->transaction = *transaction;
-    left->state = WORK_PREPARED;
-    if (work_load(self->rm->store, transaction, &left->why, &left->work) != STATUS_SUCCESS)
-        left->work = NULL; /* the reason is in left->why */
-    list_append(&self->rm->left, &left->in_rm);
+    if (status == STATUS_SUCCESS)
+        left_load(self->rm, left);
+    else
+        self->status = status;
 }
 
 NTSTATUS
@@ -160,6 +192,67 @@ left_find(struct ktm_file_rm *rm, const GUID *transaction)
     return found;
 }
 
+/* The TM has kept the intent, or nothing: then it is in the home, or the transaction is done. */
+static void
+recover(void *context, const struct ktm_rm_key *key, NTSTATUS status, const void *at, size_t size)
+{
+    struct ktm_file_rm *rm = context;
+    struct left *left;
+    uint8_t *intent;
+
+    if ((status == STATUS_SUCCESS && size == 0) || left_find(rm, &key->transaction) ||
+        store_is_done(rm->store, &key->transaction))
+        return;
+    intent = malloc(size + 1);
+    if (status != STATUS_SUCCESS || !intent ||
+        left_add(rm, &key->transaction, &left) != STATUS_SUCCESS) {
+        rm->has_lost_left = true;
+        free(intent);
+        return;
+    }
+    memcpy(intent, at, size);
+    left->intent = intent;
+    left->intent_size = size;
+    left_load(rm, left);
+}
+
+static enum work_state
+left_state(struct ktm_file_rm *rm, const struct left *left)
+{
+    enum work_state state;
+
+    sys_mutex_lock(&rm->mutex);
+    state = left->state;
+    sys_mutex_unlock(&rm->mutex);
+    return state;
+}
+
+/* Whether an earlier run has promised the transaction, and it is not over. */
+static bool
+is_left(void *context, const GUID *transaction)
+{
+    struct ktm_file_rm *rm = context;
+    struct left *left = left_find(rm, transaction);
+
+    return left && left_state(rm, left) == WORK_PREPARED;
+}
+
+/* What cannot be removed is no reason not to go on, and is told. */
+NTSTATUS
+file_rm_sweep(struct ktm_file_rm *rm)
+{
+    struct explanation why = {0};
+    struct left *left;
+
+    if (rm->has_lost_left || ktm_rm_status(rm->kit) != STATUS_SUCCESS)
+        return STATUS_SUCCESS;
+    if (yards_sweep(rm->store, is_left, rm, &why) == STATUS_SUCCESS)
+        return STATUS_SUCCESS;
+    TRY(left_add(rm, &(GUID){0}, &left));
+    left->why = why;
+    return STATUS_SUCCESS;
+}
+
 /* The outcome of what an earlier run left. The kit asks for one transaction one at a time. */
 static enum ktm_rm_answer
 settle(struct ktm_file_rm *rm, const struct ktm_rm_key *key, bool commit)
@@ -167,13 +260,19 @@ settle(struct ktm_file_rm *rm, const struct ktm_rm_key *key, bool commit)
     struct left *left = left_find(rm, &key->transaction);
     NTSTATUS status;
 
-    if (!left || left->state != WORK_PREPARED)
+    if (!left && rm->has_lost_left)
+        return KTM_RM_RETRY;
+    if (!left || left_state(rm, left) != WORK_PREPARED)
         return KTM_RM_DONE;
     if (!left->work)
-        return KTM_RM_RETRY; /* damaged: neither of both by guessing */
+        left_load(rm, left);
+    if (!left->work)
+        return KTM_RM_RETRY; /* damaged: neither of both by guessing; or not possible now */
     status = commit ? work_commit(left->work) : work_rollback(left->work);
+    sys_mutex_lock(&rm->mutex);
     left->why = left->work->why;
     left->state = left->work->state;
+    sys_mutex_unlock(&rm->mutex);
     return status == STATUS_SUCCESS ? KTM_RM_DONE : KTM_RM_RETRY;
 }
 
@@ -200,14 +299,37 @@ list_in_doubt(void *context, ktm_rm_each_key *each, void *list)
 
 /* ---- what is under way ---- */
 
-static enum ktm_rm_answer
-prepare_locked(struct work *work, const struct ktm_rm_key *key)
+struct keeping {
+    struct ktm_file_rm *rm;
+    const struct ktm_rm_key *key;
+};
+
+static NTSTATUS
+keep(void *context, struct bytes intent)
 {
+    struct keeping *self = context;
+
+    return ktm_rm_remember(self->rm->kit, self->key, intent.at, (uint32_t)intent.size);
+}
+
+static enum ktm_rm_answer
+end_unchanged(struct work *work)
+{
+    return work_end_unchanged(work) == STATUS_SUCCESS ? KTM_RM_READ_ONLY : KTM_RM_NO;
+}
+
+static enum ktm_rm_answer
+prepare_locked(struct ktm_file_rm *rm, struct work *work, const struct ktm_rm_key *key)
+{
+    struct keeping keeping = {rm, key};
+    struct keeper keeper = {keep, &keeping};
+
     if (work->state != WORK_ACTIVE)
         return KTM_RM_NO;
-    if (work_changes_something(work))
-        return work_prepare(work, &key->enlistment) == STATUS_SUCCESS ? KTM_RM_DONE : KTM_RM_NO;
-    return work_end_unchanged(work) == STATUS_SUCCESS ? KTM_RM_READ_ONLY : KTM_RM_NO;
+    if (!work_changes_something(work))
+        return end_unchanged(work);
+    return work_prepare(work, &key->enlistment, &keeper) == STATUS_SUCCESS ? KTM_RM_DONE
+                                                                           : KTM_RM_NO;
 }
 
 static enum ktm_rm_answer
@@ -216,9 +338,41 @@ prepare(void *context, void *work, const struct ktm_rm_key *key)
     struct ktm_file_tx *tx = work;
     enum ktm_rm_answer answer;
 
-    (void)context;
     sys_mutex_lock(&tx->mutex);
-    answer = prepare_locked(tx->work, key);
+    answer = prepare_locked(context, tx->work, key);
+    sys_mutex_unlock(&tx->mutex);
+    return answer;
+}
+
+static enum ktm_rm_answer
+commit_alone_locked(struct work *work)
+{
+    NTSTATUS status;
+    bool is_done;
+
+    if (work->state != WORK_ACTIVE)
+        return KTM_RM_NO;
+    if (!work_changes_something(work))
+        return end_unchanged(work);
+    status = work_commit_alone(work, &is_done);
+    if (status == STATUS_SUCCESS)
+        return is_done ? KTM_RM_DONE : KTM_RM_TWO_PHASES;
+    return work->state == WORK_ROLLED_BACK ? KTM_RM_NO : KTM_RM_RETRY;
+}
+
+/* One rename needs no decision beside it; all else has two phases. */
+static enum ktm_rm_answer
+commit_alone(void *context, void *work, const struct ktm_rm_key *key)
+{
+    struct ktm_file_rm *rm = context;
+    struct ktm_file_tx *tx = work;
+    enum ktm_rm_answer answer;
+
+    (void)key;
+    if (rm->is_logged)
+        return KTM_RM_TWO_PHASES;
+    sys_mutex_lock(&tx->mutex);
+    answer = commit_alone_locked(tx->work);
     sys_mutex_unlock(&tx->mutex);
     return answer;
 }
@@ -248,7 +402,8 @@ rollback(void *context, void *work, const struct ktm_rm_key *key)
         return settle(context, key, false);
     sys_mutex_lock(&tx->mutex);
     if (tx->work->state == WORK_ACTIVE)
-        status_forgive(work_rollback(tx->work)); /* nothing was promised: the note remembers */
+        status_forgive(
+            work_rollback(tx->work)); /* nothing was promised: what is left is in a yard */
     else if (tx->work->state == WORK_PREPARED)
         status = work_rollback(tx->work);
     sys_mutex_unlock(&tx->mutex);
@@ -274,6 +429,8 @@ const struct ktm_rm_author file_author = {
     .commit = commit,
     .rollback = rollback,
     .list_in_doubt = list_in_doubt,
+    .commit_alone = commit_alone,
+    .recover = recover,
     .forget = forget,
     .hold = hold,
 };

@@ -18,6 +18,8 @@ struct ktm_file_rm {
     HANDLE tm;
     bool owns_tm;
     struct ktm_rm *kit;
+    bool is_logged;         /* every transaction is in the TM's log */
+    bool has_lost_left;     /* there was no memory for one that an earlier run left */
     uint64_t process;       /* that opened it: a forked child has no part in it */
     struct sys_mutex mutex; /* of the list below */
     struct list left;       /* what earlier runs left, also when it is finished: struct left */
@@ -34,11 +36,13 @@ struct ktm_file_tx {
     struct work *work;
 };
 
-/* A promise of an earlier run. */
+/* A promise of an earlier run; with no transaction: what could not be swept. */
 struct left {
     struct list in_rm;
     GUID transaction;
-    struct work *work; /* NULL: the promise cannot be read */
+    uint8_t *intent; /* kept by the TM; NULL: it is in the home */
+    size_t intent_size;
+    struct work *work; /* NULL: the promise cannot be taken up */
     enum work_state state;
     struct explanation why;
 };
@@ -51,6 +55,8 @@ NTSTATUS file_rm_guard_home(struct ktm_file_rm *rm, const char *home,
                             struct explanation *why) must_use;
 /* Takes up every promise in the home, with its locks. */
 NTSTATUS file_rm_take_up(struct ktm_file_rm *rm, struct explanation *why) must_use;
+/* When the TM has told what it knows: removes what transactions left that never prepared. */
+NTSTATUS file_rm_sweep(struct ktm_file_rm *rm) must_use;
 /* Answers: RM_NOT_ACTIVE (it is of the process this one was forked from). */
 static inline NTSTATUS must_use
 file_rm_check(const struct ktm_file_rm *rm)

@@ -3,8 +3,8 @@
  * Staged things: content that nobody else can see yet, on the volume it is meant for.
  *
  * A new file has no name, so a crash leaves nothing of it. Only so many are held open: beyond that
- * the one that was used longest ago is made durable and gets a hidden name, after a note that
- * speaks of it.
+ * the one that was used longest ago is made durable and gets a hidden name, in a directory that is
+ * known as a yard.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +22,8 @@ is_notable(const struct view_dir *dir)
     return !dir->maker && !dir->is_private; /* those below a COPY go with the copy */
 }
 
-/* The directories of the view, in which hidden names may be needed; allocated, the paths are lent.
- */
+/* The directories of the view in which hidden names may be needed and are not held yet; allocated,
+ * the paths are lent. */
 static NTSTATUS
 notable_dirs(struct work *work, struct plan_dir **out, size_t *count)
 {
@@ -38,7 +38,7 @@ notable_dirs(struct work *work, struct plan_dir **out, size_t *count)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     *count = 0;
     LIST_EACH (dir, &work->view.dirs, in_view)
-        if (is_notable(dir))
+        if (is_notable(dir) && !dir->is_yard)
             dirs[(*count)++] = (struct plan_dir){.inside = PLAN_NONE,
                                                  .path = dir->path,
                                                  .inode = dir->info.inode,
@@ -47,8 +47,8 @@ notable_dirs(struct work *work, struct plan_dir **out, size_t *count)
     return STATUS_SUCCESS;
 }
 
-static NTSTATUS
-note_write(struct work *work)
+NTSTATUS
+stage_hold_yards(struct work *work)
 {
     struct view_dir *dir;
     struct plan_dir *dirs;
@@ -56,13 +56,13 @@ note_write(struct work *work)
     NTSTATUS status;
 
     TRY(notable_dirs(work, &dirs, &count));
-    work->is_noted = true;
-    status = store_note(work->store, &work->transaction, dirs, count, &work->why);
+    status =
+        count ? yards_hold(work->store, dirs, count, &work->yards, &work->why) : STATUS_SUCCESS;
     free(dirs);
     TRY(status);
     LIST_EACH (dir, &work->view.dirs, in_view)
         if (is_notable(dir))
-            dir->is_noted = true;
+            dir->is_yard = true;
     return STATUS_SUCCESS;
 }
 
@@ -70,8 +70,8 @@ NTSTATUS
 stage_number(struct work *work, struct view_dir *yard, unsigned *out)
 {
     CHECK(!yard->maker);
-    if (!yard->is_noted && !yard->is_private)
-        TRY(note_write(work));
+    if (!yard->is_yard && !yard->is_private)
+        TRY(stage_hold_yards(work));
     yard->is_changed = yard->has_hidden = true;
     *out = ++work->number;
     return STATUS_SUCCESS;
@@ -109,7 +109,7 @@ file_park(struct work *work, struct view_node *node)
     if (node->number == 0) {
         TRY(stage_number(work, node->yard, &number));
         TRY(view_dir_open(&work->view, node->yard, &at));
-        hidden_name(&work->transaction, number, name);
+        hidden_name(&work->owner, number, name);
         TRY(explain_status(&work->why, tree_link(work->tree, node->fd, at, name),
                            "'%s/%s' cannot be made", node->yard->path, name));
         node->number = number;
@@ -165,7 +165,7 @@ stage_open(struct work *work, struct view_node *node, int *fd)
     } else {
         TRY(room_make(work));
         TRY(view_dir_open(&work->view, node->yard, &at));
-        hidden_name(&work->transaction, node->number, name);
+        hidden_name(&work->owner, node->number, name);
         TRY(explain_status(&work->why, tree_open(work->tree, at, name, TREE_OPEN_WRITE, &opened),
                            "'%s/%s' cannot be opened", node->yard->path, name));
         file_opened(work, node, tree_give(&opened));
@@ -242,7 +242,7 @@ copy_forget(struct work *work, const struct view_node *node)
 {
     char name[HIDDEN_NAME_SIZE], *path;
 
-    hidden_name(&work->transaction, node->number, name);
+    hidden_name(&work->owner, node->number, name);
     if (asprintf(&path, "%s/%s", node->yard->path[1] ? node->yard->path : "", name) < 0)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     view_forget_below(&work->view, path);
@@ -263,10 +263,11 @@ stage_discard(struct work *work, struct view_node *node)
         TRY(copy_forget(work, node));
     if (node->number) {
         status = view_dir_open(&work->view, node->yard, &at);
-        hidden_name(&work->transaction, node->number, name);
+        hidden_name(&work->owner, node->number, name);
         node->yard->is_changed = true;
         if (status == STATUS_SUCCESS)
             status = copy_remove(work->tree, at, name);
+        work->leaves_names |= status != STATUS_SUCCESS;
         TRY(explain_status(&work->why, status, "'%s/%s' cannot be removed", node->yard->path,
                            name));
     }
@@ -287,7 +288,7 @@ stage_sync(struct work *work, struct view_node *node)
         status = tree_sync(work->tree, node->fd);
     } else {
         TRY(view_dir_open(&work->view, node->yard, &at));
-        hidden_name(&work->transaction, node->number, name);
+        hidden_name(&work->owner, node->number, name);
         status = copy_sync(work->tree, at, name);
     }
     TRY(explain_status(&work->why, status, "the content staged in '%s' cannot be made durable",

@@ -346,13 +346,13 @@ tree_stage(struct work *work, struct view_dir *yard, int from, struct view_node 
     if (status == STATUS_SUCCESS)
         status = view_dir_open(&work->view, yard, &at);
     if (status == STATUS_SUCCESS) {
-        hidden_name(&work->transaction, node->number, name);
+        hidden_name(&work->owner, node->number, name);
         status = copy_tree(work, from, at, name);
     }
     if (status == STATUS_SUCCESS)
         status = tree_info(work->tree, at, name, &node->info);
     if (status != STATUS_SUCCESS) {
-        status_forgive(stage_discard(work, node)); /* else the note finds it */
+        status_forgive(stage_discard(work, node)); /* else the next sweep finds it */
         return status;
     }
     *out = node;

@@ -21,8 +21,8 @@
 
 /* ---- whole files ---- */
 
-static NTSTATUS
-file_read(struct store *store, const char *name, uint8_t **at, size_t *size)
+NTSTATUS
+store_file_read(struct store *store, const char *name, uint8_t **at, size_t *size)
 {
     owned_fd int fd = TREE_NOWHERE;
     struct tree_info info;
@@ -45,10 +45,9 @@ file_read(struct store *store, const char *name, uint8_t **at, size_t *size)
     return STATUS_SUCCESS;
 }
 
-/* The file is there with all of its content, durably, or as it was before. */
-static NTSTATUS
-file_write(struct store *store, const char *name, const void *at, size_t size,
-           struct explanation *why)
+NTSTATUS
+store_file_write(struct store *store, const char *name, const void *at, size_t size,
+                 struct explanation *why)
 {
     owned_fd int fd = TREE_NOWHERE;
     struct tree *tree = store->tree;
@@ -57,6 +56,11 @@ file_write(struct store *store, const char *name, const void *at, size_t size,
 
     snprintf(undone, sizeof(undone), NAME_UNDONE "%s", name);
     status = tree_file_create(tree, store->fd, undone, 0600, &fd);
+    if (status == STATUS_OBJECT_NAME_COLLISION) { /* it could not be removed when that failed */
+        TRY(explain_status(why, tree_unlink(tree, store->fd, undone), "'%s/%s' cannot be removed",
+                           store->path, undone));
+        status = tree_file_create(tree, store->fd, undone, 0600, &fd);
+    }
     if (status == STATUS_SUCCESS)
         status = tree_allocate(tree, fd, size);
     if (status == STATUS_SUCCESS)
@@ -99,7 +103,8 @@ name_is_promise(const char *name, GUID *transaction)
 }
 
 struct found {
-    const char *prefix; /* NULL: all */
+    bool (*is_wanted)(void *context, const char *name); /* NULL: all */
+    void *context;
     char (*names)[STORE_NAME_MAX];
     size_t count;
     bool is_out_of_memory;
@@ -112,7 +117,7 @@ found_add(void *context, const char *name)
     void *more;
 
     if (strlen(name) >= STORE_NAME_MAX ||
-        (found->prefix && strncmp(name, found->prefix, strlen(found->prefix)) != 0))
+        (found->is_wanted && !found->is_wanted(found->context, name)))
         return; /* none of ours */
     more = realloc(found->names, (found->count + 1) * sizeof(found->names[0]));
     if (!more) {
@@ -144,44 +149,20 @@ find_all(struct store *store, struct found *found)
 /* ---- promises ---- */
 
 NTSTATUS
-store_note(struct store *store, const GUID *transaction, const struct plan_dir *dirs, size_t count,
-           struct explanation *why)
+store_intent(struct store *store, const GUID *transaction, struct bytes intent,
+             struct explanation *why)
 {
     char name[STORE_NAME_MAX];
-    uint8_t *at;
-    size_t size;
-    NTSTATUS status;
 
+    if (intent.size > FILE_SIZE_MAX)
+        return explain(why, status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG),
+                       "the transaction changes too many names for one intent");
     name_of_promise(transaction, name);
-    TRY(note_encode(transaction, dirs, count, &at, &size));
-    status = file_write(store, name, at, size, why);
-    free(at);
-    return status;
+    return store_file_write(store, name, intent.at, intent.size, why);
 }
 
 NTSTATUS
-store_intent(struct store *store, const struct plan *plan, struct explanation *why)
-{
-    char name[STORE_NAME_MAX];
-    uint8_t *at;
-    size_t size;
-    NTSTATUS status;
-
-    name_of_promise(&plan->transaction, name);
-    TRY(intent_encode(plan, &at, &size));
-    if (size > FILE_SIZE_MAX)
-        status = explain(why, status_raise(STATUS_TRANSACTION_RECORD_TOO_LONG),
-                         "the transaction changes too many names for one intent");
-    else
-        status = file_write(store, name, at, size, why);
-    free(at);
-    return status;
-}
-
-/* A promise: the plan of an intent, or the directories of a note. */
-static NTSTATUS
-promise_read(struct store *store, const GUID *transaction, struct explanation *why, bool *is_note,
-             struct plan **out)
+store_load(struct store *store, const GUID *transaction, struct explanation *why, struct plan **out)
 {
     owned(plan_destroy) struct plan *plan = NULL;
     char name[STORE_NAME_MAX];
@@ -190,13 +171,11 @@ promise_read(struct store *store, const GUID *transaction, struct explanation *w
     NTSTATUS status;
 
     name_of_promise(transaction, name);
-    status = file_read(store, name, &at, &size);
+    status = store_file_read(store, name, &at, &size);
     if (status == STATUS_OBJECT_NAME_NOT_FOUND)
         return status_raise(STATUS_NOT_FOUND);
     if (status == STATUS_SUCCESS) {
-        *is_note = note_is(bytes_of(at, size));
-        status = *is_note ? note_decode(bytes_of(at, size), &plan)
-                          : intent_decode(bytes_of(at, size), &plan);
+        status = intent_decode(bytes_of(at, size), &plan);
         free(at);
     }
     if (status == STATUS_SUCCESS && !guid_equal(&plan->transaction, transaction))
@@ -213,19 +192,6 @@ promise_read(struct store *store, const GUID *transaction, struct explanation *w
 }
 
 NTSTATUS
-store_load(struct store *store, const GUID *transaction, struct explanation *why, struct plan **out)
-{
-    owned(plan_destroy) struct plan *plan = NULL;
-    bool is_note;
-
-    TRY(promise_read(store, transaction, why, &is_note, &plan));
-    if (is_note)
-        return status_raise(STATUS_NOT_FOUND);
-    *out = give(plan);
-    return STATUS_SUCCESS;
-}
-
-NTSTATUS
 store_list(struct store *store, void (*each)(void *context, const GUID *transaction), void *context,
            struct explanation *why)
 {
@@ -233,18 +199,9 @@ store_list(struct store *store, void (*each)(void *context, const GUID *transact
     GUID transaction;
 
     TRY(explain_status(why, find_all(store, &found), "'%s' cannot be read", store->path));
-    for (size_t i = 0; i < found.count; i++) {
-        owned(plan_destroy) struct plan *plan = NULL;
-        bool is_note = false;
-        NTSTATUS status;
-
-        if (!name_is_promise(found.names[i], &transaction))
-            continue;
-        /* One that is damaged is listed: its transaction may have been prepared. */
-        status = promise_read(store, &transaction, NULL, &is_note, &plan);
-        if (status == STATUS_RM_METADATA_CORRUPT || (status == STATUS_SUCCESS && !is_note))
+    for (size_t i = 0; i < found.count; i++)
+        if (name_is_promise(found.names[i], &transaction))
             each(context, &transaction);
-    }
     return STATUS_SUCCESS;
 }
 
@@ -262,17 +219,62 @@ store_forget(struct store *store, const GUID *transaction, struct explanation *w
                           store->path);
 }
 
+/* ---- what is done ---- */
+
+void
+store_done_add(struct store *store, const GUID *transaction)
+{
+    uint64_t at = atomic_fetch_add(&store->done_next, 1) % DONE_MAX;
+
+    status_forgive(tree_write(store->tree, store->lock_fd, transaction, sizeof(*transaction),
+                              at * sizeof(*transaction)));
+}
+
+NTSTATUS
+store_done_sync(struct store *store, struct explanation *why)
+{
+    if (atomic_load(&store->done_next) == 0)
+        return STATUS_SUCCESS; /* nothing was said */
+    return explain_status(why, tree_sync(store->tree, store->lock_fd),
+                          "'%s/" NAME_LOCK "' cannot be made durable", store->path);
+}
+
+static int
+guids_compare(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(GUID));
+}
+
+bool
+store_is_done(const struct store *store, const GUID *transaction)
+{
+    return store->done_count > 0 && bsearch(transaction, store->done, store->done_count,
+                                            sizeof(*store->done), guids_compare);
+}
+
+/* What cannot be read is not known: it is a hint. */
+static void
+done_load(struct store *store)
+{
+    size_t size;
+
+    store->done = calloc(DONE_MAX, sizeof(*store->done));
+    if (!store->done || tree_read(store->tree, store->lock_fd, store->done,
+                                  DONE_MAX * sizeof(*store->done), 0, &size) != STATUS_SUCCESS)
+        return;
+    store->done_count = size / sizeof(*store->done);
+    qsort(store->done, store->done_count, sizeof(*store->done), guids_compare);
+}
+
 /* ---- sweeping ---- */
 
 NTSTATUS
-store_sweep(struct store *store, const GUID *transaction, int at, const char *path,
-            struct explanation *why)
+store_sweep(struct store *store, int at, const char *path,
+            bool (*goes)(void *context, const char *name), void *context, struct explanation *why)
 {
-    char prefix[HIDDEN_NAME_SIZE], text[GUID_TEXT_SIZE];
-    __attribute__((cleanup(owned_found_deinit))) struct found found = {.prefix = prefix};
+    __attribute__((cleanup(owned_found_deinit))) struct found found = {.is_wanted = goes,
+                                                                       .context = context};
 
-    guid_print(transaction, text);
-    snprintf(prefix, sizeof(prefix), HIDDEN_PREFIX "%s.", text);
     TRY(explain_status(why, tree_list(store->tree, at, found_add, &found), "'%s' cannot be read",
                        path));
     if (found.is_out_of_memory)
@@ -280,43 +282,7 @@ store_sweep(struct store *store, const GUID *transaction, int at, const char *pa
     for (size_t i = 0; i < found.count; i++)
         TRY(explain_status(why, copy_remove(store->tree, at, found.names[i]),
                            "'%s/%s' cannot be removed", path, found.names[i]));
-    /* Also when nothing was found: what removed it may not have come to this. */
-    return explain_status(why, tree_sync(store->tree, at), "'%s' cannot be made durable", path);
-}
-
-/* One directory that a note speaks of. Answers: OBJECT_PATH_NOT_FOUND (it is not there: its file
- * system may not be mounted). */
-static NTSTATUS
-sweep_noted(struct store *store, const GUID *transaction, const struct plan_dir *dir,
-            struct explanation *why)
-{
-    owned_fd int fd = TREE_NOWHERE;
-    struct tree_info info;
-    NTSTATUS status = tree_open(store->tree, TREE_NOWHERE, dir->path, TREE_OPEN_DIRECTORY, &fd);
-
-    if (status == STATUS_SUCCESS)
-        TRY(tree_info(store->tree, fd, "", &info));
-    if (status == STATUS_OBJECT_NAME_NOT_FOUND || status == STATUS_NOT_A_DIRECTORY ||
-        (status == STATUS_SUCCESS && (info.inode != dir->inode || info.born != dir->born)))
-        return status_raise(STATUS_OBJECT_PATH_NOT_FOUND);
-    TRY(explain_status(why, status, "'%s' cannot be opened", dir->path));
-    return store_sweep(store, transaction, fd, dir->path, why);
-}
-
-static NTSTATUS
-sweep_all(struct store *store, const struct plan *note, struct explanation *why)
-{
-    NTSTATUS missing = STATUS_SUCCESS;
-
-    for (uint32_t i = 0; i < note->dir_count; i++) {
-        NTSTATUS status = sweep_noted(store, &note->transaction, &note->dirs[i], why);
-
-        if (status != STATUS_OBJECT_PATH_NOT_FOUND)
-            TRY(status);
-        else
-            missing = status;
-    }
-    return missing;
+    return STATUS_SUCCESS;
 }
 
 /* ---- mounts ---- */
@@ -393,7 +359,8 @@ lock_take(struct store *store, struct explanation *why)
     return explain_status(why, status, "'%s/" NAME_LOCK "' cannot be locked", store->path);
 }
 
-/* What a crash left half written, and whether any promise is in the home. */
+/* What a crash left half written, and whether anything is in the home, or may be, that was promised
+ * under its identity. */
 static NTSTATUS
 remains_remove(struct store *store, const struct found *found, bool *has_promises)
 {
@@ -403,7 +370,8 @@ remains_remove(struct store *store, const struct found *found, bool *has_promise
     for (size_t i = 0; i < found->count; i++) {
         if (strncmp(found->names[i], NAME_UNDONE, strlen(NAME_UNDONE)) == 0)
             TRY(tree_unlink(store->tree, store->fd, found->names[i]));
-        *has_promises |= name_is_promise(found->names[i], &transaction);
+        *has_promises |= name_is_promise(found->names[i], &transaction) ||
+                         strcmp(found->names[i], NAME_YARDS) == 0;
     }
     return STATUS_SUCCESS;
 }
@@ -413,7 +381,7 @@ identity_take(struct store *store, const GUID *fresh, bool has_promises, struct 
 {
     uint8_t *at = NULL, bytes[IDENTITY_SIZE];
     size_t size;
-    NTSTATUS status = file_read(store, NAME_IDENTITY, &at, &size);
+    NTSTATUS status = store_file_read(store, NAME_IDENTITY, &at, &size);
 
     if (status == STATUS_OBJECT_NAME_NOT_FOUND && !has_promises) {
         store->identity = *fresh;
@@ -432,35 +400,8 @@ identity_take(struct store *store, const GUID *fresh, bool has_promises, struct 
     }
     store->incarnation++;
     identity_encode(&store->identity, store->incarnation, bytes);
-    return file_write(store, NAME_IDENTITY, bytes, sizeof(bytes), why);
-}
-
-/* What transactions left that never prepared. */
-static NTSTATUS
-unprepared_sweep(struct store *store, const struct found *found, struct explanation *why)
-{
-    GUID transaction;
-
-    for (size_t i = 0; i < found->count; i++) {
-        owned(plan_destroy) struct plan *note = NULL;
-        bool is_note = false;
-        NTSTATUS status;
-
-        if (!name_is_promise(found->names[i], &transaction))
-            continue;
-        status = promise_read(store, &transaction, NULL, &is_note, &note);
-        if (status == STATUS_RM_METADATA_CORRUPT)
-            continue; /* told when its outcome is asked for */
-        TRY(explain_status(why, status, "'%s/%s' cannot be read", store->path, found->names[i]));
-        if (!is_note)
-            continue;
-        status = sweep_all(store, note, why);
-        if (status == STATUS_OBJECT_PATH_NOT_FOUND)
-            continue; /* the note stays, and is looked at again when the home is opened next */
-        TRY(status);
-        TRY(store_forget(store, &transaction, why));
-    }
-    return STATUS_SUCCESS;
+    store->number = le64_get(&store->identity);
+    return store_file_write(store, NAME_IDENTITY, bytes, sizeof(bytes), why);
 }
 
 static NTSTATUS
@@ -479,7 +420,8 @@ store_start(struct store *store, const char *home, const GUID *fresh, struct exp
     TRY(explain_status(why, remains_remove(store, &found, &has_promises), "'%s' cannot be cleaned",
                        store->path));
     TRY(identity_take(store, fresh, has_promises, why));
-    return unprepared_sweep(store, &found, why);
+    done_load(store);
+    return yards_load(store, why);
 }
 
 /* The process needs some for itself, and we for directories. */
@@ -506,6 +448,7 @@ store_open(struct tree *tree, const char *home, const GUID *fresh, struct explan
     store->staged_open_max = staged_open_max(tree);
     store->fd = store->lock_fd = TREE_NOWHERE;
     path_locks_init(&store->locks);
+    yards_init(&store->yards);
     sys_mutex_init(&store->mutex);
     if (asprintf(&store->path, "%s/file", home) < 0) {
         store->path = NULL;
@@ -526,9 +469,12 @@ store_close(struct store *store)
 {
     if (!store)
         return;
+    yards_settle(store);
+    yards_deinit(&store->yards);
     path_locks_deinit(&store->locks);
     sys_mutex_deinit(&store->mutex);
     free(store->mounts);
+    free(store->done);
     tree_close(store->lock_fd);
     tree_close(store->fd);
     free(store->path);

@@ -4,6 +4,7 @@
  */
 #include "rm/file/view.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -295,7 +296,7 @@ view_node_open(struct view *view, struct view_node *node, enum tree_open how, in
 
     if (node->origin == NODE_COPY) {
         TRY(view_dir_open(view, node->yard, &at));
-        hidden_name(&view->owner->transaction, node->number, hidden);
+        hidden_name(view->owner, node->number, hidden);
         return tree_open(view->tree, at, hidden, how, fd);
     }
     CHECK(node->origin == NODE_DISK);
@@ -304,12 +305,30 @@ view_node_open(struct view *view, struct view_node *node, enum tree_open how, in
 }
 
 void
-hidden_name(const GUID *transaction, unsigned number, char name[HIDDEN_NAME_SIZE])
+hidden_name(const struct path_owner *owner, unsigned number, char name[HIDDEN_NAME_SIZE])
 {
     char text[GUID_TEXT_SIZE];
 
-    guid_print(transaction, text);
-    snprintf(name, HIDDEN_NAME_SIZE, HIDDEN_PREFIX "%s.%u", text, number);
+    guid_print(&owner->transaction, text);
+    snprintf(name, HIDDEN_NAME_SIZE, HIDDEN_PREFIX "%s.%016" PRIx64 ".%u", text, owner->home,
+             number);
+}
+
+bool
+hidden_name_parse(const char *name, uint64_t home, GUID *transaction)
+{
+    const size_t prefix = strlen(HIDDEN_PREFIX), guid = GUID_TEXT_SIZE - 1;
+    char text[GUID_TEXT_SIZE] = "", rest[HIDDEN_NAME_SIZE];
+    size_t size;
+
+    if (strlen(name) >= HIDDEN_NAME_SIZE || strncmp(name, HIDDEN_PREFIX, prefix) != 0 ||
+        strlen(name) <= prefix + guid)
+        return false;
+    memcpy(text, name + prefix, guid);
+    snprintf(rest, sizeof(rest), ".%016" PRIx64 ".", home);
+    size = strlen(rest);
+    return strncmp(name + prefix + guid, rest, size) == 0 && name[prefix + guid + size] &&
+           guid_parse(text, transaction) == STATUS_SUCCESS;
 }
 
 /* ---- names ---- */

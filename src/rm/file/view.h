@@ -41,7 +41,7 @@ struct view_dir {
     struct view_node *maker;   /* the MADE node this is the inside of, else NULL: on disk */
     bool is_private;           /* below a COPY: nobody else can see it */
     bool has_hidden;           /* hidden names were made in it, or are about to be */
-    bool is_noted;             /* a durable note says that hidden names may be in it */
+    bool is_yard;              /* durably known as one (yards.h), and held by this transaction */
     bool is_changed;           /* hidden names came or went, and were not synced yet */
     int fd;                    /* see view_dir_open */
     struct list names;         /* in the order they were touched */
@@ -188,9 +188,11 @@ void view_put(struct view *view, struct view_name *name, struct view_node *node)
 /* Opens a node on disk where it is on disk. */
 NTSTATUS view_node_open(struct view *view, struct view_node *node, enum tree_open how,
                         int *fd) must_use;
-/* The hidden name with this number. */
-#define HIDDEN_NAME_SIZE 64
-void hidden_name(const GUID *transaction, unsigned number, char name[HIDDEN_NAME_SIZE]);
+/* The hidden name with this number; whether a name is one of that home, and of which transaction.
+ */
+#define HIDDEN_NAME_SIZE 80
+void hidden_name(const struct path_owner *owner, unsigned number, char name[HIDDEN_NAME_SIZE]);
+bool hidden_name_parse(const char *name, uint64_t home, GUID *transaction);
 
 /* Calls 'each' for every name the view has in the directory; stops at the first failure of 'each'.
  */

@@ -211,7 +211,7 @@ node_path(struct view *view, const struct view_node *node)
 
     if (node->origin == NODE_DISK)
         return path_below(node->home->dir->path, node->home->text);
-    hidden_name(&view->owner->transaction, node->number, hidden);
+    hidden_name(view->owner, node->number, hidden);
     return path_below(node->yard->path, hidden);
 }
 
@@ -394,7 +394,7 @@ info_of_new(struct view *view, struct view_node *node, struct tree_info *out)
         __attribute__((fallthrough)); /* it has a hidden name */
     case NODE_COPY:
         TRY(view_dir_open(view, node->yard, &at));
-        hidden_name(&view->owner->transaction, node->number, hidden);
+        hidden_name(view->owner, node->number, hidden);
         TRY(tree_info(view->tree, at, hidden, out));
         return out->kind == node->kind
                    ? STATUS_SUCCESS

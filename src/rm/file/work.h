@@ -7,10 +7,14 @@
  *     ACTIVE ──prepare──▶ PREPARED ──commit──▶ COMMITTED
  *        └───────rollback───────┴──rollback──▶ ROLLED_BACK
  *
- * ACTIVE       nothing is visible to others; what is staged is unnamed, or hidden and noted
- * PREPARED     the intent is durable: both outcomes are possible whatever happens, until one is
- * chosen COMMITTED    the new tree, durable; no hidden names, no intent ROLLED_BACK  the old tree;
- * no hidden names, no intent
+ * ACTIVE       nothing is visible to others; what is staged is unnamed, or hidden in a yard
+ * PREPARED     the intent is durable with the decision at the latest: both outcomes are possible
+ *              whatever happens, until one is chosen
+ * COMMITTED    the new tree, durable; no hidden names, no intent
+ * ROLLED_BACK  the old tree; no hidden names, no intent
+ *
+ * A power cut may bring hidden names back whose removal nobody forced: then the yard is swept when
+ * the home is opened.
  *
  * A prepare that fails leaves ROLLED_BACK. A commit or a rollback that fails (a full disk, a file
  * system that is not mounted) leaves PREPARED, and is tried again later: it begins by looking how
@@ -20,7 +24,7 @@
  */
 #pragma once
 
-#include "rm/file/plan.h"
+#include "rm/file/perform.h"
 #include "rm/file/store.h"
 #include "rm/file/view.h"
 
@@ -36,11 +40,13 @@ struct work {
     struct view view;
     struct list open_files; /* staged content held open, least recently used first */
     size_t open_file_count;
-    unsigned number; /* the last hidden name given out */
-    bool is_noted;   /* a note was written, or begun */
-    bool has_intent; /* the same of the intent */
+    unsigned number;         /* the last hidden name given out */
+    struct yard_holds yards; /* where they may be */
+    bool needs_yards;        /* the plan has hidden names */
+    bool leaves_names;       /* one could not be removed */
+    bool has_intent;         /* one is in the home, or was begun there */
     struct plan *plan;
-    bool is_resumed;            /* the outcome may have been begun before */
+    enum plan_attempt attempt;  /* the next one to commit */
     struct conflicts conflicts; /* what was set aside while committing */
 };
 
@@ -48,10 +54,14 @@ struct work {
  */
 NTSTATUS work_create(struct store *store, const GUID *transaction, const char *base,
                      struct work **out) must_use;
-/* A work that was PREPARED before a restart, with its locks. Answers: as store_load. */
+/* A work that was PREPARED before a restart, with its locks; its intent is in the home, or these
+ * are the bytes that the keeper was given. Answers: as store_load. */
 NTSTATUS work_load(struct store *store, const GUID *transaction, struct explanation *why,
                    struct work **out) must_use;
-/* Rolls back what is still ACTIVE. What is PREPARED stays prepared: the intent is on disk. */
+NTSTATUS work_load_kept(struct store *store, const GUID *transaction, struct bytes intent,
+                        struct explanation *why, struct work **out) must_use;
+/* Rolls back what is still ACTIVE. What is PREPARED stays prepared: the intent is in the home, or
+ * with its keeper. */
 void work_destroy(struct work *work);
 
 /* ---- steps: step.c, step_names.c, step_tree.c -------------------------------------------------
@@ -109,14 +119,32 @@ bool work_changes_something(struct work *work);
 NTSTATUS work_check_unchanged(struct work *work) must_use;
 /* The outcome of a work that changes nothing: checks, and is COMMITTED. */
 NTSTATUS work_end_unchanged(struct work *work) must_use;
-NTSTATUS work_prepare(struct work *work, const GUID *enlistment) must_use;
+
+/* Who makes an intent durable with the decision, at the latest: a small one, if it agrees, and if
+ * it does no harm to ask for it again long after it was done (plan_is_evident): the keeper may have
+ * forgotten late. Without a keeper, or when it refuses, the intent is in the home before the vote.
+ */
+#define INTENT_KEPT_MAX (16u << 10)
+struct keeper {
+    NTSTATUS (*keep)(void *context, struct bytes intent);
+    void *context;
+};
+NTSTATUS work_prepare(struct work *work, const GUID *enlistment,
+                      const struct keeper *keeper) must_use;
+/* Instead of both: the outcome of a work that nobody else takes part in, when all that it shows to
+ * others is one rename in one directory, which is its own decision. *is_done: it was that; else
+ * nothing was done. On failure it is ROLLED_BACK, or, when nobody can say, PREPARED for good. */
+NTSTATUS work_commit_alone(struct work *work, bool *is_done) must_use;
+NTSTATUS work_perform_alone(struct work *work) must_use; /* the end of it */
 NTSTATUS work_commit(struct work *work) must_use;
 NTSTATUS work_rollback(struct work *work) must_use;
 
 /* ---- inside: stage.c --------------------------------------------------------------------------
  */
 
-/* Gives the next hidden name in the yard, once a durable note speaks of it. */
+/* Holds every directory of the view in which hidden names may be needed. */
+NTSTATUS stage_hold_yards(struct work *work) must_use;
+/* Gives the next hidden name in the yard, once that is held. */
 NTSTATUS stage_number(struct work *work, struct view_dir *yard, unsigned *out) must_use;
 /* A STAGED node with empty content. */
 NTSTATUS stage_file(struct work *work, struct view_dir *yard, uint32_t mode,

@@ -306,9 +306,21 @@ stop_make(void *argument, const struct ktm_rm_key *key, void **work)
     return STATUS_SUCCESS;
 }
 
+/* More than the TM is given to keep: the intent is in the home. */
+static void
+changes_many(struct ktm_file_tx *tx)
+{
+    char name[64];
+
+    for (unsigned i = 0; i < 200; i++) {
+        snprintf(name, sizeof(name), "d/one of many files %u", i);
+        EXPECT_OK(ktm_file_put(tx, scene_path(name), 0600, text("many")));
+    }
+}
+
 /* 'files_first' puts the files before the stopper in each phase. */
 static void
-child_run(bool at_commit, bool files_first)
+child_run(bool at_commit, bool files_first, bool many)
 {
     static const GUID guid = {.Data1 = 77};
     static const struct ktm_rm_author author = {.begin = stop_begin,
@@ -337,6 +349,8 @@ child_run(bool at_commit, bool files_first)
     if (files_first)
         EXPECT_OK(ktm_rm_enlist(stop, transaction, stop_make, &stopper, &work));
     changes(tx);
+    if (many)
+        changes_many(tx);
     NtCommitTransaction(transaction, TRUE);
     _exit(1); /* not reached */
 }
@@ -364,7 +378,7 @@ TEST(a_restart_settles_what_a_kill_left)
         scene_reset(build);
         pid_t child = fork();
         if (child == 0)
-            child_run(kill->at_commit, kill->files_first);
+            child_run(kill->at_commit, kill->files_first, false);
         EXPECT(waitpid(child, &status, 0) == child);
         EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 
@@ -396,7 +410,7 @@ TEST(a_damaged_intent_is_told_and_left_alone)
     scene_reset(build);
     pid_t child = fork();
     if (child == 0)
-        child_run(true, false); /* decided, and nothing performed yet */
+        child_run(true, false, true); /* decided, and nothing performed yet */
     EXPECT(waitpid(child, &status, 0) == child);
     snprintf(path, sizeof(path),
              "cd '%s/file' && ls *.promise >/dev/null && "
@@ -410,4 +424,51 @@ TEST(a_damaged_intent_is_told_and_left_alone)
     EXPECT_EQ(1, ktm_rm_unfinished(ktm_file_kit(rm)));
     expect_content("a", "alpha\n");
     ktm_file_shut(rm);
+}
+
+/* ---- committed, and killed before the log forgets ---- */
+
+static void
+commit_and_die(unsigned files)
+{
+    struct ktm_file_rm *rm = files_open(KTM_RM_CALLBACKS);
+    struct ktm_file_tx *tx;
+    char name[64];
+
+    EXPECT_OK(ktm_file_begin(rm, NULL, &tx));
+    for (unsigned i = 0; i < files; i++) {
+        snprintf(name, sizeof(name), "d/%u", i);
+        EXPECT_OK(ktm_file_put(tx, scene_path(name), 0600, text("new\n")));
+    }
+    EXPECT_OK(ktm_file_commit(tx));
+    EXPECT_EQ(KTM_FILE_COMMITTED, ktm_file_state(tx));
+    raise(SIGKILL);
+}
+
+/* By one rename, with the TM's log, with the home's. */
+TEST(what_was_committed_is_not_asked_for_again_after_a_kill)
+{
+    static const unsigned counts[] = {1, 3, 200};
+
+    EACH (count, counts) {
+        size_t reports[4] = {0};
+        struct ktm_file_rm *rm;
+        int status;
+
+        scene_reset(build);
+        pid_t child = fork();
+        if (child == 0)
+            commit_and_die(*count);
+        EXPECT(waitpid(child, &status, 0) == child);
+        EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        expect_content("d/0", "new\n");
+        /* The user goes on, without us. */
+        EXPECT(rename(scene_path("d"), scene_path("elsewhere")) == 0);
+        rm = files_open(KTM_RM_CALLBACKS);
+        EXPECT_EQ(0, ktm_rm_unfinished(ktm_file_kit(rm)));
+        ktm_file_recovered(rm, count_report, reports);
+        EXPECT_EQ(0, reports[0] + reports[1] + reports[2] + reports[3]);
+        ktm_file_shut(rm);
+        scene_expect_clean();
+    }
 }

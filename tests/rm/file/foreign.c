@@ -113,7 +113,7 @@ TEST(a_change_before_the_vote_refuses_it_and_is_left_alone) /* FI-03 */
         work = scene_work(store);
         EXPECT_OK(scene_do(work, &it->op));
         it->theirs(it->path);
-        EXPECT_STATUS(STATUS_TRANSACTIONAL_CONFLICT, work_prepare(work, &scene_tx));
+        EXPECT_STATUS(STATUS_TRANSACTIONAL_CONFLICT, scene_prepare(work));
         if (!strstr(work->why.text, it->said) || !strstr(work->why.text, it->path))
             test_fail(__FILE__, __LINE__, "'%s' does not say '%s' of '%s'", work->why.text,
                       it->said, it->path);
@@ -143,7 +143,7 @@ TEST(a_directory_that_is_filled_before_the_vote_is_not_removed)
     EACH (op, ops)
         EXPECT_OK(scene_do(work, op));
     fill("d/e");
-    EXPECT_STATUS(STATUS_TRANSACTIONAL_CONFLICT, work_prepare(work, &scene_tx));
+    EXPECT_STATUS(STATUS_TRANSACTIONAL_CONFLICT, scene_prepare(work));
     EXPECT(strstr(work->why.text, "filled by somebody else"));
     work_destroy(work);
     store_close(store);
@@ -188,7 +188,7 @@ TEST(a_change_while_staging_refuses_the_vote_and_leaves_nothing) /* FI-03 */
         real_sync = table.sync;
         table.sync = sync_and_edit;
         faulty.tree.table = &table;
-        EXPECT_STATUS(STATUS_TRANSACTIONAL_CONFLICT, work_prepare(work, &scene_tx));
+        EXPECT_STATUS(STATUS_TRANSACTIONAL_CONFLICT, scene_prepare(work));
         EXPECT(strstr(work->why.text, "changed by somebody else"));
         EXPECT_EQ(WORK_ROLLED_BACK, work->state);
         work_destroy(work);
@@ -286,7 +286,7 @@ prepare_late(size_t index, struct store *store)
 
     for (size_t i = 0; i < ARRAY_SIZE(late[index].ops) && late[index].ops[i].kind; i++)
         EXPECT_OK(scene_do(work, &late[index].ops[i]));
-    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(scene_prepare(work));
     late[index].theirs(late[index].path);
     return work;
 }
@@ -334,7 +334,7 @@ TEST(a_change_after_the_vote_is_kept_whatever_dies) /* FI-04 FI-06 */
             faulty.is_checked = false;
             store = scene_store(&faulty.tree);
             struct explanation why = {0};
-            NTSTATUS status = work_load(store, &scene_tx, &why, &work);
+            NTSTATUS status = scene_load(store, &why, &work);
             if (status == STATUS_SUCCESS) {
                 EXPECT_OK(work_commit(work));
                 /* What leaves a trace on disk is told again. */
@@ -397,7 +397,7 @@ TEST(names_kept_aside_do_not_collide_and_fit) /* FI-15 */
     name[255] = '\0';
     EXPECT_OK(scene_do(work, ops));
     EXPECT_OK(scene_do(work, &(struct op){PUT, name, "long\n"}));
-    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(scene_prepare(work));
     edit("a");
     create(name);
     EXPECT_OK(work_commit(work));
@@ -422,14 +422,14 @@ TEST(a_file_system_that_is_not_there_is_waited_for) /* FI-07 */
     struct work *work = scene_work(store);
     EACH (op, ops)
         EXPECT_OK(scene_do(work, op));
-    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(scene_prepare(work));
     work_destroy(work);
     store_close(store);
 
     displace("d"); /* as an empty mount point looks */
     store = scene_store(&faulty.tree);
     struct explanation why = {0};
-    EXPECT_OK(work_load(store, &scene_tx, &why, &work));
+    EXPECT_OK(scene_load(store, &why, &work));
     EXPECT_STATUS(STATUS_OBJECT_PATH_NOT_FOUND, work_commit(work));
     EXPECT(strstr(work->why.text, "mounted"));
     EXPECT_STATUS(STATUS_OBJECT_PATH_NOT_FOUND, work_commit(work));
@@ -439,6 +439,7 @@ TEST(a_file_system_that_is_not_there_is_waited_for) /* FI-07 */
     EXPECT_OK(work_commit(work));
     EXPECT_EQ(0, work->conflicts.count);
     work_destroy(work);
+    scene_sweep(store);
     store_close(store);
     char *content = scene_read("d/x");
     EXPECT_TEXT("mine\n", content);
@@ -459,7 +460,7 @@ TEST(a_tree_that_was_put_back_from_a_copy_is_waited_for) /* FI-07 */
     struct work *work = scene_work(store);
     EACH (op, ops)
         EXPECT_OK(scene_do(work, op));
-    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(scene_prepare(work));
     work_destroy(work);
     store_close(store);
 
@@ -468,7 +469,7 @@ TEST(a_tree_that_was_put_back_from_a_copy_is_waited_for) /* FI-07 */
     EXPECT_EQ(0, system(command)); /* NOLINT(cert-env33-c): our own words */
     store = scene_store(&faulty.tree);
     struct explanation why = {0};
-    EXPECT_OK(work_load(store, &scene_tx, &why, &work));
+    EXPECT_OK(scene_load(store, &why, &work));
     EXPECT_STATUS(STATUS_OBJECT_PATH_NOT_FOUND, work_commit(work));
     EXPECT(strstr(work->why.text, "is not where it was"));
     char *content = scene_read("d/x");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Intents, notes and the identity as bytes: what goes in comes out, and whatever else comes in is
+/* Intents, yards and the identity as bytes: what goes in comes out, and whatever else comes in is
  * said to be damaged. */
 #include "rm/file/intent.h"
 
@@ -191,24 +191,81 @@ TEST(directories_that_are_inside_one_another_end)
     EXPECT(plan_undo(tree_linux(), plan, &why) != STATUS_SUCCESS);
 }
 
-TEST(notes_and_identities_come_back)
+struct lines {
+    struct yard_line at[4];
+    char paths[4][64];
+    size_t count;
+};
+
+static NTSTATUS
+line_take(void *context, const struct yard_line *line)
 {
-    const struct plan_dir dirs[] = {{.inside = PLAN_NONE, .path = "/a", .inode = 1, .born = 2},
-                                    {.inside = PLAN_NONE, .path = "/b/c", .inode = 3, .born = 4}};
-    owned(plan_destroy) struct plan *note = NULL;
-    uint8_t *at, identity[IDENTITY_SIZE];
-    uint64_t incarnation;
+    struct lines *lines = context;
+
+    if (lines->count == 4)
+        return STATUS_INSUFFICIENT_RESOURCES;
+    lines->at[lines->count] = *line;
+    snprintf(lines->paths[lines->count++], sizeof(lines->paths[0]), "%s", line->path);
+    return STATUS_SUCCESS;
+}
+
+static const struct yard_line yard_lines[] = {
+    {.inode = 1, .born = 2, .mount_size = 1, .path = "/a"},
+    {.inode = 3, .born = -4, .mount_size = 2, .path = "/b/c"}};
+
+TEST(yards_come_back_as_they_went)
+{
+    struct lines lines = {0};
     struct plan *none;
+    uint8_t *at;
     size_t size;
     GUID guid;
 
-    EXPECT_OK(note_encode(&scene_tx, dirs, 2, &at, &size));
-    EXPECT(note_is(bytes_of(at, size)));
-    EXPECT_OK(note_decode(bytes_of(at, size), &note));
-    EXPECT_EQ(2, note->dir_count);
-    EXPECT_TEXT("/b/c", note->dirs[1].path);
+    EXPECT_OK(yards_encode(&scene_rm, yard_lines, 2, &at, &size));
+    EXPECT_BYTES("KTMFYARD", at, 8);
+    EXPECT_OK(yards_decode(bytes_of(at, size), &guid, line_take, &lines));
+    EXPECT(guid_equal(&guid, &scene_rm));
+    EXPECT_EQ(2, lines.count);
+    EXPECT_TEXT("/b/c", lines.paths[1]);
+    EXPECT_EQ(3, lines.at[1].inode);
+    EXPECT_EQ(-4, lines.at[1].born);
+    EXPECT_EQ(2, lines.at[1].mount_size);
     EXPECT_STATUS(STATUS_RM_METADATA_CORRUPT, intent_decode(bytes_of(at, size), &none));
     free(at);
+}
+
+TEST(yards_that_are_damaged_are_refused)
+{
+    uint8_t *at;
+    size_t size;
+    GUID guid;
+
+    EXPECT_OK(yards_encode(&scene_rm, yard_lines, 2, &at, &size));
+    for (size_t cut = 0; cut < size; cut++) {
+        struct lines lines = {0};
+
+        EXPECT_STATUS(STATUS_RM_METADATA_CORRUPT,
+                      yards_decode(bytes_of(at, cut), &guid, line_take, &lines));
+    }
+    for (size_t i = 24; i < size; i++) { /* a wrong byte under a right checksum */
+        struct lines lines = {0};
+        uint8_t was = at[i];
+
+        at[i] = 0xff;
+        le32_put(at + 12, 0);
+        le32_put(at + 12, crc32c(0, at, size));
+        NTSTATUS status = yards_decode(bytes_of(at, size), &guid, line_take, &lines);
+        EXPECT(status == STATUS_SUCCESS || status == STATUS_RM_METADATA_CORRUPT);
+        at[i] = was;
+    }
+    free(at);
+}
+
+TEST(identities_come_back)
+{
+    uint8_t identity[IDENTITY_SIZE];
+    uint64_t incarnation;
+    GUID guid;
 
     identity_encode(&scene_rm, 9, identity);
     EXPECT_OK(identity_decode(bytes_of(identity, sizeof(identity)), &guid, &incarnation));

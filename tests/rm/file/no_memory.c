@@ -44,7 +44,7 @@ attempt(void (*arm)(uint64_t n), uint64_t n, bool *prepared, bool *has_failed)
     for (size_t i = 0; status == STATUS_SUCCESS && i < ARRAY_SIZE(ops); i++)
         status = scene_do(work, &ops[i]);
     if (status == STATUS_SUCCESS)
-        status = work_prepare(work, &scene_tx);
+        status = scene_prepare(work);
     *prepared = status == STATUS_SUCCESS;
     if (*prepared)
         status = work_commit(work);
@@ -86,9 +86,13 @@ sweep(void (*arm)(uint64_t n))
 TEST(an_allocation_that_fails_leaves_old_or_new)
 {
     sweep(alloc_fail_at);
+    scene_keep(KEPT);
+    sweep(alloc_fail_at);
 }
 
 TEST(memory_that_is_gone_leaves_old_or_new)
 {
+    sweep(alloc_fail_from);
+    scene_keep(KEPT);
     sweep(alloc_fail_from);
 }

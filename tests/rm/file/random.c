@@ -180,7 +180,7 @@ die_once(uint64_t seed, const struct sequence *it, unsigned n, const char *old, 
         for (size_t i = 0; status == STATUS_SUCCESS && i < it->count; i++)
             status = scene_do(work, &it->steps[i].op);
         if (status == STATUS_SUCCESS)
-            status = work_prepare(work, &scene_tx);
+            status = scene_prepare(work);
         prepared = status == STATUS_SUCCESS;
         if (prepared)
             status_forgive(work_commit(work));
@@ -205,6 +205,7 @@ one_seed(uint64_t seed)
     char *old, *new, *got;
 
     state = seed * 0x9e3779b97f4a7c15u + 1;
+    scene_keep(seed % 2 ? IN_HOME : KEPT);
     start();
     old = scene_manifest(scene_tree());
     faulty_tree_init(&faulty, ACCIDENT_NONE, 0);
@@ -212,7 +213,7 @@ one_seed(uint64_t seed)
     work = scene_work(store);
     take_steps(seed, work, &sequence);
     if (work_changes_something(work)) {
-        NTSTATUS status = work_prepare(work, &scene_tx);
+        NTSTATUS status = scene_prepare(work);
         if (status == STATUS_SUCCESS)
             status = work_commit(work);
         if (status != STATUS_SUCCESS)

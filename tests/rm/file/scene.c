@@ -159,9 +159,57 @@ is_intent(int at, const char *name)
 }
 
 static NTSTATUS
+seek_yard(void *context, const struct yard_line *line)
+{
+    uint64_t *sought = context;
+
+    if (line->inode == *sought)
+        *sought = 0;
+    return STATUS_SUCCESS;
+}
+
+static bool
+is_hidden(const char *name)
+{
+    return strncmp(name, HIDDEN_PREFIX, strlen(HIDDEN_PREFIX)) == 0;
+}
+
+/* A hidden name is made in a directory that the home knows as a yard, or inside something hidden.
+ */
+static void
+expect_yard(struct tree *tree, int at, const char *name)
+{
+    static uint8_t list[1 << 20];
+    char path[8192], where[64], real[8192] = "";
+    uint64_t sought = inode_of(at, "");
+    ssize_t size = 0;
+    GUID home;
+    int fd;
+
+    if (!is_hidden(name) || !faulty_of(tree)->is_checked)
+        return;
+    snprintf(where, sizeof(where), "/proc/self/fd/%d", at);
+    if (readlink(where, real, sizeof(real) - 1) > 0 && strstr(real, "/" HIDDEN_PREFIX))
+        return;
+    snprintf(path, sizeof(path), "%s/file/" NAME_YARDS, scene_home());
+    fd = open(path, O_RDONLY);
+    if (fd >= 0) {
+        size = read(fd, list, sizeof(list));
+        NTSTATUS status = yards_decode(bytes_of(list, (size_t)size), &home, seek_yard, &sought);
+        close(fd);
+        if (status == STATUS_INSUFFICIENT_RESOURCES)
+            return; /* in a test of that */
+        EXPECT_OK(status);
+    }
+    if (sought)
+        test_fail(__FILE__, __LINE__, "'%s/%s' is made, and nobody knows of it", real, name);
+}
+
+static NTSTATUS
 f_link(struct tree *tree, int fd, int at, const char *name)
 {
     TRY(mutate(tree, true));
+    expect_yard(tree, at, name);
     TRY(tree_link(tree_linux(), fd, at, name));
     dir_dirty(tree, at);
     is_linked(tree, at, name);
@@ -179,6 +227,7 @@ f_rename(struct tree *tree, int at, const char *from, int to_at, const char *to,
         expect_durable(tree, to_at, "an intent is written");
     if (replaced)
         is_gone(tree, replaced);
+    expect_yard(tree, to_at, to);
     TRY(tree_rename(tree_linux(), at, from, to_at, to, how));
     dir_dirty(tree, at);
     dir_dirty(tree, to_at);
@@ -195,7 +244,8 @@ f_unlink(struct tree *tree, int at, const char *name)
         expect_durable(tree, at, "a promise is removed");
     TRY(tree_unlink(tree_linux(), at, name));
     is_gone(tree, inode);
-    dir_dirty(tree, at);
+    if (!is_hidden(name)) /* else it may come back: it is in a yard */
+        dir_dirty(tree, at);
     return STATUS_SUCCESS;
 }
 
@@ -203,6 +253,7 @@ static NTSTATUS
 f_directory_make(struct tree *tree, int at, const char *name, uint32_t mode)
 {
     TRY(mutate(tree, true));
+    expect_yard(tree, at, name);
     TRY(tree_directory_make(tree_linux(), at, name, mode));
     dir_dirty(tree, at);
     return STATUS_SUCCESS;
@@ -216,7 +267,8 @@ f_directory_remove(struct tree *tree, int at, const char *name)
     TRY(mutate(tree, false));
     TRY(tree_directory_remove(tree_linux(), at, name));
     is_gone(tree, inode);
-    dir_dirty(tree, at);
+    if (!is_hidden(name))
+        dir_dirty(tree, at);
     return STATUS_SUCCESS;
 }
 
@@ -224,6 +276,7 @@ static NTSTATUS
 f_symlink(struct tree *tree, const char *text, int at, const char *name)
 {
     TRY(mutate(tree, true));
+    expect_yard(tree, at, name);
     TRY(tree_symlink(tree_linux(), text, at, name));
     dir_dirty(tree, at);
     return STATUS_SUCCESS;
@@ -248,12 +301,22 @@ f_file_create(struct tree *tree, int at, const char *name, uint32_t mode, int *f
     return STATUS_SUCCESS;
 }
 
+static uint64_t
+lock_inode(void)
+{
+    char path[8192];
+
+    snprintf(path, sizeof(path), "%s/file/lock", scene_home());
+    return inode_of(AT_FDCWD, path);
+}
+
 static NTSTATUS
 f_write(struct tree *tree, int fd, const void *from, size_t size, uint64_t offset)
 {
     NTSTATUS status = mutate(tree, true);
 
-    file_dirty(tree, fd);
+    if (inode_of(fd, "") != lock_inode()) /* what is in it is a hint */
+        file_dirty(tree, fd);
     if (status != STATUS_SUCCESS) { /* torn: half of it arrives */
         if (faulty_of(tree)->count == faulty_of(tree)->at)
             EXPECT_OK(tree_write(tree_linux(), fd, from, size / 2, offset));
@@ -439,6 +502,8 @@ remove_all(const char *path)
     close(at);
 }
 
+static void kept_forget(void);
+
 void
 scene_reset(void (*build)(void))
 {
@@ -446,6 +511,7 @@ scene_reset(void (*build)(void))
     remove_all(scene_home());
     remove_all(scene_tree());
     remove_all(scene_twin());
+    kept_forget();
     EXPECT(mkdir(scene_home(), 0700) == 0);
     EXPECT(mkdir(scene_tree(), 0755) == 0);
     if (build)
@@ -841,6 +907,71 @@ scene_work(struct store *store)
     return work;
 }
 
+static struct {
+    enum keeping how;
+    uint8_t at[INTENT_KEPT_MAX];
+    size_t size; /* 0: none */
+} kept;
+
+static void
+kept_forget(void)
+{
+    kept.size = 0;
+}
+
+void
+scene_keep(enum keeping how)
+{
+    kept_forget();
+    kept.how = how;
+}
+
+static NTSTATUS
+keep(void *context, struct bytes intent)
+{
+    struct work *work = context;
+
+    expect_durable(work->tree, -1, "an intent is handed over");
+    EXPECT(intent.size <= sizeof(kept.at));
+    memcpy(kept.at, intent.at, intent.size);
+    kept.size = intent.size;
+    return STATUS_SUCCESS;
+}
+
+NTSTATUS
+scene_prepare(struct work *work)
+{
+    struct keeper keeper = {keep, work};
+
+    return work_prepare(work, &scene_tx, kept.how == IN_HOME ? NULL : &keeper);
+}
+
+NTSTATUS
+scene_load(struct store *store, struct explanation *why, struct work **out)
+{
+    NTSTATUS status = work_load(store, &scene_tx, why, out);
+
+    if (status != STATUS_NOT_FOUND || !kept.size)
+        return status;
+    return work_load_kept(store, &scene_tx, bytes_of(kept.at, kept.size), why, out);
+}
+
+static bool
+is_nobody(void *context, const GUID *transaction)
+{
+    (void)context;
+    (void)transaction;
+    return false;
+}
+
+void
+scene_sweep(struct store *store)
+{
+    struct explanation why = {0};
+
+    status_forgive(yards_sweep(store, is_nobody, NULL, &why));
+}
+
 static void
 remember(void *context, const GUID *transaction)
 {
@@ -872,15 +1003,19 @@ scene_recover(bool commit)
     faulty_tree_init(&faulty, ACCIDENT_NONE, 0);
     faulty.is_checked = false; /* it cannot know what was synced before */
     store = scene_store(&faulty.tree);
+    if (kept.how == KEPT && !commit)
+        kept_forget(); /* nothing was decided, so nothing was written */
     EXPECT_OK(store_list(store, remember, &transaction, &why));
-    if (!guid_is_zero(&transaction)) {
-        EXPECT_OK(work_load(store, &transaction, &why, &work));
+    status = scene_load(store, &why, &work);
+    if (status != STATUS_NOT_FOUND) {
+        EXPECT_OK(status);
         status = commit ? work_commit(work) : work_rollback(work);
         if (status != STATUS_SUCCESS)
             test_fail(__FILE__, __LINE__, "recovery: %s: %s", status_name(status), work->why.text);
         expect_no_conflicts(work);
         work_destroy(work);
     }
+    scene_sweep(store);
     store_close(store);
 }
 
@@ -899,7 +1034,7 @@ scene_run(const struct op *ops, size_t count)
         if (status != STATUS_SUCCESS)
             test_fail(__FILE__, __LINE__, "%s: %s", status_name(status), work->why.text);
     }
-    NTSTATUS status = work_prepare(work, &scene_tx);
+    NTSTATUS status = scene_prepare(work);
     if (status != STATUS_SUCCESS)
         test_fail(__FILE__, __LINE__, "prepare: %s: %s", status_name(status), work->why.text);
     faulty_expect_durable(&faulty, "the vote");

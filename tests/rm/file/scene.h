@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "rm/file/intent.h"
 #include "rm/file/work.h"
 #include "tests/test.h"
 
@@ -78,9 +79,20 @@ bool scene_do_plainly_at(const char *top, const struct op *op);
 
 /* ---- transactions ---- */
 
+/* Who has the intents of small transactions from now on: the home; a transaction manager, which
+ * knows a transaction when it was committed; one that knows all that were prepared (a superior
+ * decides). Those that come after the first are of this test. */
+enum keeping { IN_HOME, KEPT, KEPT_IN_DOUBT };
+void scene_keep(enum keeping how);
+NTSTATUS scene_prepare(struct work *work);
+
 extern const GUID scene_rm, scene_tx;
 struct store *scene_store(struct tree *tree);
 struct work *scene_work(struct store *store);
+/* The transaction as an earlier run has left it. Answers: NOT_FOUND. */
+NTSTATUS scene_load(struct store *store, struct explanation *why, struct work **out);
+/* Nothing is alive any more: the yards are swept. */
+void scene_sweep(struct store *store);
 /* Opens the home again as after a crash and resolves every promise. */
 void scene_recover(bool commit);
 /* Steps, prepare, commit without accidents; expects success. */

@@ -202,7 +202,7 @@ TEST(content_comes_from_memory_files_pipes_and_functions)
     from_function.read = read_fails;
     EXPECT_STATUS(STATUS_CANCELLED, work_append(work, "a", &from_function));
     EXPECT_STATUS(STATUS_CANCELLED, work_put(work, "g", MODE_KEEP, &from_function));
-    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(scene_prepare(work));
     EXPECT_OK(work_commit(work));
     work_destroy(work);
     store_close(store);
@@ -419,7 +419,7 @@ TEST(a_file_system_that_cannot_is_refused_before_the_vote) /* FI-11 */
     table.may_exchange = not_certain;
     table.rename = no_exchange;
     real_rename = tree_linux()->table->rename;
-    EXPECT_STATUS(STATUS_NOT_SUPPORTED, work_prepare(work, &scene_tx));
+    EXPECT_STATUS(STATUS_NOT_SUPPORTED, scene_prepare(work));
     EXPECT(strstr(work->why.text, "RENAME_EXCHANGE"));
     EXPECT_EQ(WORK_ROLLED_BACK, work->state);
     work_destroy(work);
@@ -429,12 +429,12 @@ TEST(a_file_system_that_cannot_is_refused_before_the_vote) /* FI-11 */
     table.rename = no_directory_moves;
     work = scene_work(store);
     EXPECT_OK(scene_do(work, &(struct op){RENAME, "d", "d2"}));
-    EXPECT_STATUS(STATUS_NOT_SUPPORTED, work_prepare(work, &scene_tx));
+    EXPECT_STATUS(STATUS_NOT_SUPPORTED, scene_prepare(work));
     EXPECT(strstr(work->why.text, "overlay"));
     work_destroy(work);
     work = scene_work(store);
     EXPECT_OK(scene_do(work, &(struct op){RENAME, "empty", "full"}));
-    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(scene_prepare(work));
     EXPECT_OK(work_commit(work));
     work_destroy(work);
     store_close(store);
@@ -482,7 +482,7 @@ TEST(another_mount_is_refused) /* FI-10 */
     EXPECT_STATUS(STATUS_NOT_SAME_DEVICE, scene_do(work, &(struct op){RENAME, "n", other}));
     /* Changes on both are one transaction all the same. */
     EXPECT_OK(scene_do(work, &(struct op){PUT, other, "2"}));
-    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(scene_prepare(work));
     EXPECT_OK(work_commit(work));
     work_destroy(work);
     store_close(store);
@@ -503,7 +503,7 @@ TEST(a_bind_mount_of_the_same_file_system_is_refused) /* FI-10 */
     EXPECT_STATUS(STATUS_NOT_SAME_DEVICE, scene_do(work, &(struct op){RENAME, "a", "empty/a"}));
     EXPECT(strstr(work->why.text, "mounts"));
     EXPECT_OK(scene_do(work, &(struct op){PUT, "empty/new", "1"}));
-    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(scene_prepare(work));
     EXPECT_OK(work_commit(work));
     work_destroy(work);
     store_close(store);
@@ -543,7 +543,7 @@ TEST(hundreds_of_steps_need_few_descriptors_and_one_sync_for_each_thing)
     }
     /* One that was put away can be read and added to. */
     EXPECT_OK(scene_do(work, &(struct op){APPEND, "d0/f0", "more\n"}));
-    EXPECT_OK(work_prepare(work, &scene_tx));
+    EXPECT_OK(scene_prepare(work));
     unsigned syncs_prepare = faulty.syncs - syncs_before;
     /* Each file and each directory once, intent and a few notes twice. */
     if (syncs_prepare > MANY + MANY_DIRS / 2 + MANY_DIRS + 20)
@@ -582,7 +582,7 @@ TEST(many_open_files_that_die_leave_nothing) /* FI-12 */
             status = scene_do(work, &(struct op){PUT, path, "new\n"});
         }
         if (status == STATUS_SUCCESS)
-            status = work_prepare(work, &scene_tx);
+            status = scene_prepare(work);
         bool prepared = status == STATUS_SUCCESS;
         if (prepared)
             status_forgive(work_commit(work));
