@@ -17,7 +17,7 @@
 /* ---- hidden names ---- */
 
 static bool
-is_notable(const struct view_dir *dir)
+may_be_yard(const struct view_dir *dir)
 {
     return !dir->maker && !dir->is_private; /* those below a COPY go with the copy */
 }
@@ -25,7 +25,7 @@ is_notable(const struct view_dir *dir)
 /* The directories of the view in which hidden names may be needed and are not held yet; allocated,
  * the paths are lent. */
 static NTSTATUS
-notable_dirs(struct work *work, struct plan_dir **out, size_t *count)
+dirs_to_hold(struct work *work, struct plan_dir **out, size_t *count)
 {
     struct view_dir *dir;
     struct plan_dir *dirs;
@@ -38,7 +38,7 @@ notable_dirs(struct work *work, struct plan_dir **out, size_t *count)
         return status_raise(STATUS_INSUFFICIENT_RESOURCES);
     *count = 0;
     LIST_EACH (dir, &work->view.dirs, in_view)
-        if (is_notable(dir) && !dir->is_yard)
+        if (may_be_yard(dir) && !dir->is_yard)
             dirs[(*count)++] = (struct plan_dir){.inside = PLAN_NONE,
                                                  .path = dir->path,
                                                  .inode = dir->info.inode,
@@ -55,13 +55,13 @@ stage_hold_yards(struct work *work)
     size_t count;
     NTSTATUS status;
 
-    TRY(notable_dirs(work, &dirs, &count));
+    TRY(dirs_to_hold(work, &dirs, &count));
     status =
         count ? yards_hold(work->store, dirs, count, &work->yards, &work->why) : STATUS_SUCCESS;
     free(dirs);
     TRY(status);
     LIST_EACH (dir, &work->view.dirs, in_view)
-        if (is_notable(dir))
+        if (may_be_yard(dir))
             dir->is_yard = true;
     return STATUS_SUCCESS;
 }
