@@ -11,8 +11,7 @@
  *
  * Locks: 'mutex' of the RM for its tables, never held across a call of the author (but for 'hold',
  * which only counts) or of the TM; 'mutex' of a branch while the author works on it, never held
- * across a call of the TM, because that may call back on the same thread [NOTIF-06]. Order: branch,
- * then RM.
+ * across a call of the TM that may call back on the same thread [NOTIF-06]. Order: branch, then RM.
  *
  * A callback may come on any thread, also while the RM is being closed. It finds the RM by its
  * number, in a list that the close takes it from, and the close waits for those that are at work.
