@@ -200,9 +200,12 @@ recover(void *context, const struct ktm_rm_key *key, NTSTATUS status, const void
     struct left *left;
     uint8_t *intent;
 
-    if ((status == STATUS_SUCCESS && size == 0) || left_find(rm, &key->transaction) ||
-        store_is_done(rm->store, &key->transaction))
+    if ((status == STATUS_SUCCESS && size == 0) || left_find(rm, &key->transaction))
         return;
+    if (store_is_done(rm->store, &key->transaction)) {
+        store_done_add(rm->store, &key->transaction); /* it may be asked for once more */
+        return;
+    }
     intent = malloc(size + 1);
     if (status != STATUS_SUCCESS || !intent ||
         left_add(rm, &key->transaction, &left) != STATUS_SUCCESS) {

@@ -234,7 +234,7 @@ NTSTATUS
 store_done_sync(struct store *store, struct explanation *why)
 {
     if (atomic_load(&store->done_next) == 0)
-        return STATUS_SUCCESS; /* nothing was said */
+        return STATUS_SUCCESS; /* nothing was ever said */
     return explain_status(why, tree_sync(store->tree, store->lock_fd),
                           "'%s/" NAME_LOCK "' cannot be made durable", store->path);
 }
@@ -263,6 +263,7 @@ done_load(struct store *store)
                                   DONE_MAX * sizeof(*store->done), 0, &size) != STATUS_SUCCESS)
         return;
     store->done_count = size / sizeof(*store->done);
+    atomic_store(&store->done_next, (uint32_t)store->done_count);
     qsort(store->done, store->done_count, sizeof(*store->done), guids_compare);
 }
 
