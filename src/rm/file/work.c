@@ -58,7 +58,9 @@ work_destroy(struct work *work)
 
 /* ---- after a restart ---- */
 
-/* The paths of a prepared transaction are nobody else's until it is over. */
+/* The paths of a prepared transaction are nobody else's until it is over. When somebody else has
+ * promised something about one of them already, this one had let go of it: it is done, and asked
+ * for once more. */
 static NTSTATUS
 locks_take(struct work *work)
 {
@@ -76,7 +78,8 @@ locks_take(struct work *work)
             return status_raise(STATUS_INSUFFICIENT_RESOURCES);
         status = path_lock(&work->store->locks, &work->owner, path, true, &work->why);
         free(path);
-        TRY(status);
+        if (status != STATUS_TRANSACTIONAL_CONFLICT || work->attempt != PLAN_PERHAPS_DONE)
+            TRY(status);
     }
     return STATUS_SUCCESS;
 }
@@ -96,6 +99,8 @@ resume(struct store *store, struct plan **plan, bool has_intent, struct explanat
     work->has_intent = has_intent;
     work->plan = give(*plan);
     status = locks_take(work);
+    if (status == STATUS_SUCCESS)
+        explain_nothing(&work->why);
     if (status == STATUS_SUCCESS)
         status =
             yards_hold(store, work->plan->dirs, work->plan->dir_count, &work->yards, &work->why);

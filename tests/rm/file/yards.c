@@ -414,3 +414,38 @@ TEST(threads_share_yards_and_forget_them) /* FI-16 */
     store_close(store);
     scene_expect_clean();
 }
+
+/* The next one has promised something about the same names when this one is asked for once more. */
+TEST(a_later_promise_is_not_in_the_way_of_what_is_done)
+{
+    static const struct op next[] = {{PUT, "d/a", "two\n"}, {RENAME, "d/b", "d/c"}};
+    const GUID other = {.Data1 = 5};
+    struct store *store = start();
+    struct explanation why = {0};
+    struct work *work, *later;
+    char *content;
+
+    scene_keep(KEPT);
+    run(store, put_a, 1);
+    EXPECT_OK(work_create(store, &other, scene_tree(), &later));
+    EACH (op, next)
+        EXPECT_OK(scene_do(later, op));
+    EXPECT_OK(work_prepare(later, &other, NULL));
+    work_destroy(later);
+    stop(store);
+    faulty_tree_init(&faulty, ACCIDENT_NONE, 0);
+    store = scene_store(&faulty.tree);
+    EXPECT_OK(work_load(store, &other, &why, &later));
+    EXPECT_OK(scene_load(store, &why, &work));
+    EXPECT_OK(work_commit(work));
+    EXPECT_OK(work_commit(later));
+    EXPECT_EQ(0, work->conflicts.count + later->conflicts.count);
+    work_destroy(work);
+    work_destroy(later);
+    scene_sweep(store);
+    store_close(store);
+    content = scene_read("d/a");
+    EXPECT_TEXT("two\n", content);
+    free(content);
+    scene_expect_clean();
+}
