@@ -181,6 +181,12 @@ def count_of(path):
         return int.from_bytes(file.read(8), sys.byteorder)
 
 
+def remove_trace(path):
+    for name in (path, path + ".data"):
+        if os.path.exists(name):
+            os.unlink(name)
+
+
 # ---- trees as text ----
 
 # Older than this the time of a file is one the tests gave it; later ones differ from run to run.

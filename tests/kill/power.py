@@ -28,7 +28,7 @@ class Cut:
         self.trace = os.path.join(lab.top, "trace")
         self.inodes = os.path.join(lab.top, "inodes")
         lab.fresh()
-        remove_trace(self.trace)
+        kit.remove_trace(self.trace)
         image = Image.scan(lab.root)
         self.outcome = lab.apply(trace=self.trace, **settings)
         self.history = History(image, self.trace)
@@ -42,12 +42,6 @@ class Cut:
     def make(self, state):
         kit.remove(self.lab.root)
         state.make(self.lab.root, self.inodes)
-
-
-def remove_trace(path):
-    for name in (path, path + ".data"):
-        if os.path.exists(name):
-            os.unlink(name)
 
 
 def cut_of(lab, **settings):
@@ -91,7 +85,7 @@ def lose_power_twice(lab, point):
     state = cut.state(at, mode, seed)
     cut.make(state)
     trace = os.path.join(lab.top, "trace-of-recovery")
-    remove_trace(trace)
+    kit.remove_trace(trace)
     outcome = lab.recover(inodes=cut.inodes, trace=trace)
     result = lab.state()
     history = History(state.image(), trace)
