@@ -417,13 +417,13 @@ def sweep_kills(sweep, cut):
     few = sample(everywhere, 20 if kit.SANITIZED else 10000 if kit.IS_FULL else 60)
     sweep("killed at every mutation", hurt,
           [("shut", "before", at) for at in (few if kit.SANITIZED else everywhere)])
-    sweep("killed in the middle of a write", hurt,
+    sweep("killed in the middle of every write", hurt,
           [("shut", "torn", at) for at in numbers(cut, "write=")])
     sweep("killed in a home that was left, or is new", hurt,
           [(how, "after", at) for at in few for how in ("left", "new")])
     sweep("a mutation fails", hurt, [("shut", "fail", at) for at in few])
-    sweep("killed again while recovering", hurt_twice,
-          [("shut", at, again) for at in few for again in sample(range(1, 40), 6, at)])
+    sweep("killed again at every time of a recovery", hurt_twice,
+          [("shut", at, again) for at in few for again in sample(range(1, 40), 39 if kit.IS_FULL else 3, at)])
 
 
 def sweep_power(report, sweep, cut):
@@ -433,13 +433,13 @@ def sweep_power(report, sweep, cut):
           list(power_points("shut", None, few if kit.SANITIZED else cuts)))
     sweep("power lost in a home that was left, or is new", lose_power,
           [point for how in ("left", "new") for point in power_points(how, None, few)])
-    sweep("power lost again while recovering", lose_power_twice,
+    sweep("power lost again at every time of a recovery", lose_power_twice,
           [(at, mode, again) for at in few for mode in ("nothing", "subset")
-           for again in sample(range(60), 12 if kit.IS_FULL else 3, at)])
-    sweep("power lost after a sync has failed", fail_sync,
+           for again in sample(range(60), 12 if kit.IS_FULL else 2, at)])
+    sweep("power lost after every sync that fails", fail_sync,
           [("shut", at, forever) for at in numbers(cut, "sync=") for forever in (0, 1)])
     for lie in LIES:
-        points = list(power_points("shut", lie, sample(cuts, 25, 4), 1))
+        points = list(power_points("shut", lie, sample(cuts, 25), 1))
         broken = crash.count_broken(lose_power, Lab, points)
         report.say(f"without {lie}: {broken} of {len(points)} states are broken")
         report.check(f"a missing {lie} is found", broken > 0)
