@@ -14,10 +14,11 @@
  *     rename FROM TO          symlink PATH TEXT      tree TO FROM
  *     commit                  rollback
  *
- * What it has been told is appended to DIR/said, in the order of everything else that it changes, so
- * that a trace shows when: '<number> committed' or '<number> rolled back'. It exits with 0 when all
- * was as the script says; with 3 after the first transaction that came to another end, or that is
- * committed and not finished; with 4 when somebody is said to have been in its way: there is nobody.
+ * What it has been told is appended to DIR/said, in the order of everything else that it changes,
+ * so that a trace shows when: '<number> committed' or '<number> rolled back'. It exits with 0 when
+ * all was as the script says; with 3 after the first transaction that came to another end, or that
+ * is committed and not finished; with 4 when somebody is said to have been in its way: there is
+ * nobody.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +32,7 @@
 
 enum { DONE, WRONG_USE = 2, STOPPED, CONFLICT }; /* exit status */
 
-#define WORDS_MAX 4
+#define WORDS_MAX     4
 #define LINE_MAX_SIZE 256
 
 struct line {
@@ -150,8 +151,8 @@ judge(struct ktm_file_tx *tx, unsigned number, bool commits, NTSTATUS status)
 {
     struct ktm_file_conflict conflict;
     char why[512] = "";
-    bool is_over = ktm_file_state(tx) == (commits && NT_SUCCESS(status) ? KTM_FILE_COMMITTED
-                                                                        : KTM_FILE_ROLLED_BACK);
+    bool is_over = ktm_file_state(tx) ==
+                   (commits && NT_SUCCESS(status) ? KTM_FILE_COMMITTED : KTM_FILE_ROLLED_BACK);
 
     ktm_file_error(tx, why, sizeof(why));
     if (commits && NT_SUCCESS(status))
