@@ -214,7 +214,7 @@ work_check_unchanged(struct work *work)
     return check_unchanged(work);
 }
 
-/* Everything but the intent and, in 'roots', the names: they are there, but may not be durable. */
+/* Everything but the intent; the hidden names are there, and may not be durable yet. */
 static NTSTATUS
 stage_all(struct work *work)
 {
