@@ -62,7 +62,8 @@ def start(place, report):
 
 def work(make_lab, function, point):
     if WORK["lab"] is None:
-        WORK["lab"] = make_lab(f"worker{os.getpid()}")
+        # Numbers of processes come again in a long campaign.
+        WORK["lab"] = make_lab(f"worker{os.getpid()}-{time.monotonic_ns()}")
     return function(WORK["lab"], point)
 
 
