@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The four functions that the kit wants: prepare, commit, roll back, list.
+ * What the kit wants of an author: prepare, commit, roll back, list; commit alone; and recover, by
+ * which the TM gives back what it has kept.
  *
  * A promise is kept by the TM, as the recovery information of the enlistment, durable with the
  * record that decides; one that is too large for that, or cannot be asked for once more when it was

@@ -30,7 +30,7 @@ struct yards {
     struct list all;
     size_t count, count_max; /* beyond which those that nobody holds are forgotten */
     bool is_written;         /* the home has a list */
-    _Atomic uint32_t turn;   /* 1: somebody writes the list */
+    _Atomic uint32_t turn;   /* 1: somebody writes the list; who needs a new yard waits for him */
 };
 
 /* Those that one work holds. */
